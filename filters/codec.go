@@ -1,0 +1,32 @@
+package filters
+
+// Codec translates the HTTP bodies of one protocol to an Exchange and refusals back to it. Implementations hold no state between
+// exchanges and are safe for concurrent use.
+type Codec interface {
+	// DecodeRequest reads the body of a request into x, whose Route, Request and Claimed are set. It parses strictly: duplicate
+	// keys, invalid UTF-8, trailing values and excessive depth are a *BodyError. An empty body is one too where the protocol
+	// wants a body.
+	DecodeRequest(x *Exchange, body []byte) error
+
+	// Refuse renders a refusal as a whole answer in the caller's own protocol. It never fails, and needs nothing of x but Route.
+	Refuse(x *Exchange, r Refusal) Reply
+
+	// Response returns the reader of the answer to x, whose Response.Status and MediaType are set. A *BodyError says that an
+	// answer of this kind cannot be judged and must not reach the caller.
+	Response(x *Exchange) (ResponseReader, error)
+}
+
+// ResponseReader reads one answer as it arrives, in chunks cut anywhere, and fills Exchange.Response. What it concludes does
+// not depend on where the chunks were cut.
+type ResponseReader interface {
+	// Write takes the next bytes and returns those that may go on to the caller now; the rest is held. The result may alias p.
+	// After an error (a *BodyError) nothing more may pass: the stream is ended with Cut.
+	Write(p []byte) ([]byte, error)
+
+	// Close says that the answer has ended and returns what was still held.
+	Close() ([]byte, error)
+
+	// Cut returns the bytes that end the answer in a form that the caller's client shows as r, after whatever was passed so far:
+	// for SSE an error event, for a JSON body that was held a JSON error.
+	Cut(r Refusal) []byte
+}

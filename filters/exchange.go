@@ -1,0 +1,203 @@
+package filters
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Surface is the kind of traffic that a route carries.
+type Surface string
+
+// The surfaces.
+const (
+	SurfaceLLM Surface = "llm" // a call of a model provider
+	SurfaceMCP Surface = "mcp" // a message of the Model Context Protocol
+)
+
+// Route is what the bundle says about one Envoy route. Name is the key: Envoy sends it as the attribute xds.route_name.
+type Route struct {
+	Name      string
+	Surface   Surface
+	Target    string // the Provider or McpServer, by metadata.name
+	Dialect   string // llm: the wire format, such as "anthropic"; mcp: empty
+	Operation string // llm: such as "messages"; mcp: empty, since the body's method says it
+}
+
+// Exchange is one HTTP request and its response, decoded as far as it has been seen.
+type Exchange struct {
+	ID       string // UUIDv7: the decision id that a person can look up, and metadata.uid of the record
+	Route    Route
+	Request  Request
+	Identity Identity
+	Claimed  Claimed
+	LLM      *LLM // set on SurfaceLLM once the request body is decoded
+	MCP      *MCP // set on SurfaceMCP once the request body is decoded
+	Blocks   []Block
+	Response Response
+}
+
+// Operation names what the request does, for records and refusals: the route's operation, or the MCP method.
+func (x *Exchange) Operation() string {
+	if x.MCP != nil && x.MCP.Method != "" {
+		return x.MCP.Method
+	}
+	return x.Route.Operation
+}
+
+// Request is the HTTP side of the request. Headers hold lower-case names, without any credential.
+type Request struct {
+	ID        string // Envoy's x-request-id
+	Time      time.Time
+	Method    string
+	Host      string
+	Path      string // without the query
+	Query     string
+	UserAgent string
+	SourceIP  string
+	Headers   map[string]string // a header sent more than once: values joined by ","
+	BodySize  int64             // bytes, as received
+	BodyHash  [32]byte          // SHA-256 of the body as received; zero where there was none
+}
+
+// Identity is who calls, as far as it was verified. The zero value is nobody.
+type Identity struct {
+	Method string // how it was verified: "virtual_key"; later "jwt", "mtls"; empty for nobody
+	User   string
+	Groups []string
+	Key    string // the name of the virtual key, never the key
+}
+
+// Known tells whether anybody was verified.
+func (i Identity) Known() bool { return i.Method != "" }
+
+// Claimed is what the client says of itself. It is recorded, and never trusted.
+type Claimed struct {
+	UserID        string // Anthropic metadata.user_id, OpenAI user
+	Session       string // x-claude-code-session-id, Mcp-Session-Id
+	Agent         string // x-claude-code-agent-id
+	Client        string // product of the user agent or MCP clientInfo.name
+	ClientVersion string
+}
+
+// Origin says where the content of a block comes from.
+type Origin string
+
+// The origins.
+const (
+	OriginUser           Origin = "user"
+	OriginSystem         Origin = "system"
+	OriginAssistant      Origin = "assistant"
+	OriginToolResult     Origin = "tool_result"
+	OriginDocument       Origin = "document"
+	OriginToolDefinition Origin = "tool_definition"
+)
+
+// Block is one piece of content of a body. Data aliases the decoded body where it can: it is read-only, and valid as long as
+// the exchange.
+type Block struct {
+	Role      string // as the dialect names it: "user", "assistant", "system", "tool"
+	Origin    Origin
+	MediaType string // "text/plain", "application/pdf", ...
+	Pointer   string // JSON pointer (RFC 6901) to the value in the body
+	Name      string // tool_result and tool_definition: the tool or its call id
+	Data      []byte // text as UTF-8 after JSON unescaping; binary content as sent (base64)
+}
+
+// LogValue keeps content out of logs: a logged block shows its place and size.
+func (b Block) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("origin", string(b.Origin)), slog.String("pointer", b.Pointer), slog.Int("bytes", len(b.Data)))
+}
+
+// LLM is the decoded request to a model.
+type LLM struct {
+	Provider     string
+	Dialect      string
+	Operation    string
+	Model        string
+	Stream       bool
+	MaxTokens    int64 // 0: the request names no limit
+	Messages     int   // count of turns in the request
+	Tools        []Tool
+	Declarations []Declaration
+}
+
+// Tool is a tool that a request declares to the model.
+type Tool struct {
+	Name    string
+	Type    string // "custom" for the caller's own; else the provider's type, such as "web_search_20260318"
+	Pointer string
+}
+
+// Declaration is something that a request switches on at the provider.
+type Declaration struct {
+	Kind    string // "server_tool", "mcp_server", "container", "fallback_model"
+	Name    string // tool type, server name, model
+	URL     string // mcp_server: where the provider will connect to
+	Pointer string
+}
+
+// MCP is the decoded MCP message.
+type MCP struct {
+	Server          string
+	Method          string
+	ProtocolVersion string // "2025-11-25", "2026-07-28"; as the message or its header says, else empty
+	ID              []byte // the JSON-RPC id as sent (raw JSON); nil for a notification
+	Session         string
+	Tool            MCPTool // tools/call: the tool called
+	Arguments       []byte  // tools/call: the raw JSON object; nil where there is none
+	Target          string  // resources/read: the uri; prompts/get: the name
+	ToolUseID       string  // _meta["claudecode/toolUseId"] or _meta.callId: claimed link to the model's call
+	Client          string  // clientInfo.name, claimed
+	ClientVersion   string
+}
+
+// MCPTool is a tool of an MCP server with what the registry (never the server itself) says of it.
+type MCPTool struct {
+	Name        string
+	Registered  bool // the registry names this tool
+	Annotations ToolAnnotations
+}
+
+// ToolAnnotations are MCP's hints with the defaults of the specification (schema.ts, ToolAnnotations): a tool of which
+// nothing is known may write, may destroy and reaches out.
+type ToolAnnotations struct {
+	ReadOnly    bool
+	Destructive bool
+	Idempotent  bool
+	OpenWorld   bool
+}
+
+// DefaultToolAnnotations returns what holds for a tool without annotations.
+func DefaultToolAnnotations() ToolAnnotations {
+	return ToolAnnotations{Destructive: true, OpenWorld: true}
+}
+
+// Response is what has been read of the answer so far.
+type Response struct {
+	Status     int    // HTTP status of the upstream; 0 until its headers came
+	MediaType  string // without parameters, lower case
+	Bytes      int64  // body bytes passed on
+	Complete   bool   // the body was seen to its end
+	Model      string
+	StopReason string
+	Usage      Usage
+	ToolCalls  []ToolCall
+	Events     int64  // SSE events seen
+	Error      string // error type or code that the upstream answered with, such as "overloaded_error"; MCP: "-32602" or "isError"
+	Tools      int    // mcp tools/list: tools in the answer
+}
+
+// ToolCall is a tool call in a model's answer. Arguments are kept as size only here: the codec judges them as they pass.
+type ToolCall struct {
+	ID   string
+	Name string
+}
+
+// Usage counts tokens as the provider reports them. Input includes what was read from and written to a cache.
+type Usage struct {
+	Input         int64
+	Output        int64
+	CacheRead     int64
+	CacheCreation int64
+	Reasoning     int64
+}

@@ -1,0 +1,44 @@
+package filters
+
+import "time"
+
+// EndedBy says who ended the exchange.
+type EndedBy string
+
+// Who can end an exchange.
+const (
+	EndedByUpstream EndedBy = "upstream" // the answer was passed on to its end
+	EndedByGateway  EndedBy = "gateway"  // refused or cut by a decision of ours
+	EndedByClient   EndedBy = "client"   // the client left
+	EndedByEnvoy    EndedBy = "envoy"    // Envoy answered by itself, or the upstream failed
+)
+
+// Outcome is the last word of the subject audit.v1.<tenant>.<surface>.<outcome>.
+type Outcome string
+
+// The outcomes of an exchange.
+const (
+	OutcomeAllow   Outcome = "allow"
+	OutcomeFlag    Outcome = "flag"
+	OutcomeDeny    Outcome = "deny"    // refused by a rule, or by the gateway for what the caller sent
+	OutcomeError   Outcome = "error"   // failed for a reason that is not the caller's
+	OutcomeAborted Outcome = "aborted" // the client left before the end
+)
+
+// Record is the audit event of a decision. Exactly one with Phase "exchange" closes every exchange; in strict mode one with
+// Phase "intent" precedes it, durable before the request goes on.
+type Record struct {
+	Phase    string // "exchange" or "intent"
+	Time     time.Time
+	Duration time.Duration
+	Exchange *Exchange
+	Decision Decision
+	Refusal  *Refusal // what the gateway answered in the upstream's place; nil where it did not
+	Commit   string   // the Git commit of the bundle that judged
+	Bundle   string   // its version
+	Outcome  Outcome
+	EndedBy  EndedBy
+	Status   int    // the HTTP status that the client got; 0: none, the connection ended first
+	Detail   string // why it ended, where that is not plain: Envoy's response code details, a fault
+	Judging  time.Duration
+}

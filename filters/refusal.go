@@ -1,0 +1,84 @@
+package filters
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// RefusalKind says why the gateway answers in the upstream's place. A codec turns it into a status and a body of its protocol.
+type RefusalKind string
+
+// The kinds of refusal.
+const (
+	RefusedByPolicy     RefusalKind = "policy"          // a rule's action is deny
+	RefusedMalformed    RefusalKind = "malformed"       // the body is not what the protocol allows
+	RefusedTooLarge     RefusalKind = "too_large"       // over the gateway's own limit
+	RefusedEncoding     RefusalKind = "encoding"        // content-encoding that cannot be judged
+	RefusedIdentity     RefusalKind = "unauthenticated" // no key, an unknown key, or keys that disagree
+	RefusedUnknown      RefusalKind = "unknown"         // no such path, operation or method
+	RefusedOverloaded   RefusalKind = "overloaded"      // the gateway has no room; try again
+	RefusedUnrecordable RefusalKind = "unrecordable"    // the record cannot be made durable
+	RefusedUpstream     RefusalKind = "upstream"        // the upstream's answer cannot be judged
+	RefusedInternal     RefusalKind = "internal"        // a fault of ours
+)
+
+// Refusal is why an exchange is refused, in words for the person who reads it.
+type Refusal struct {
+	Kind       RefusalKind
+	Message    string // one or two sentences: what was refused and why
+	Policy     string // RefusedByPolicy
+	Rule       string // RefusedByPolicy
+	DecisionID string // the exchange's ID
+}
+
+// Text is the whole message for a person: the reason, the rule and the id to ask an administrator about.
+func (r Refusal) Text() string {
+	switch {
+	case r.Rule != "":
+		return fmt.Sprintf("Refused by Bartizan: %s (rule %s/%s, decision %s)", r.Message, r.Policy, r.Rule, r.DecisionID)
+	case r.DecisionID != "":
+		return fmt.Sprintf("Refused by Bartizan: %s (decision %s)", r.Message, r.DecisionID)
+	default:
+		return "Refused by Bartizan: " + r.Message
+	}
+}
+
+// Reply is a whole HTTP answer of the gateway.
+type Reply struct {
+	Status  int
+	Headers []Header // lower-case names; content-type among them
+	Body    []byte
+}
+
+// Header is one header line.
+type Header struct{ Name, Value string }
+
+// Body is foreign content. Logging one shows its size, never its bytes.
+type Body []byte
+
+// LogValue keeps the content out of logs.
+func (b Body) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%d bytes", len(b))) }
+
+// BodyError says what is wrong with a foreign body. It carries no content of the body beyond names.
+type BodyError struct {
+	Kind    RefusalKind
+	Pointer string // JSON pointer to the offending value; may be empty
+	Message string
+}
+
+func (e *BodyError) Error() string {
+	if e.Pointer == "" {
+		return e.Message
+	}
+	return e.Message + " at " + e.Pointer
+}
+
+// AsRefusal turns an error of a codec into the refusal that its caller reads. An error that is no BodyError is a fault of ours.
+func AsRefusal(err error, id string) Refusal {
+	var be *BodyError
+	if errors.As(err, &be) {
+		return Refusal{Kind: be.Kind, Message: be.Error(), DecisionID: id}
+	}
+	return Refusal{Kind: RefusedInternal, Message: "the gateway could not read this message", DecisionID: id}
+}
