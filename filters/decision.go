@@ -34,7 +34,7 @@ func ParseAction(s string) (Action, bool) {
 	return 0, false
 }
 
-// Outcome is what one rule concluded. Never what is done about it.
+// VerdictOutcome is what one rule concluded. Never what is done about it.
 type VerdictOutcome string
 
 // The outcomes of a rule.

@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"bytes"
 	"log/slog"
 	"time"
 )
@@ -33,7 +34,28 @@ type Exchange struct {
 	LLM      *LLM // set on SurfaceLLM once the request body is decoded
 	MCP      *MCP // set on SurfaceMCP once the request body is decoded
 	Blocks   []Block
+	Content  Content // sum over the request's blocks, kept when they are let go
 	Response Response
+}
+
+// Content sums up the blocks of a request.
+type Content struct {
+	Blocks int
+	Bytes  int64
+}
+
+// Forget lets go of everything that aliases the request's body, so that a long answer does not keep it in memory.
+// It is called once the request is judged; what the record and the answer need stays.
+func (x *Exchange) Forget() {
+	for i := range x.Blocks {
+		x.Content.Bytes += int64(len(x.Blocks[i].Data))
+	}
+	x.Content.Blocks += len(x.Blocks)
+	x.Blocks = nil
+	if x.MCP != nil {
+		x.MCP.ID = bytes.Clone(x.MCP.ID)
+		x.MCP.Arguments = nil
+	}
 }
 
 // Operation names what the request does, for records and refusals: the route's operation, or the MCP method.
@@ -130,8 +152,8 @@ type Tool struct {
 
 // Declaration is something that a request switches on at the provider.
 type Declaration struct {
-	Kind    string // "server_tool", "mcp_server", "container", "fallback_model"
-	Name    string // tool type, server name, model
+	Kind    string // "server_tool", "mcp_server", "mcp_toolset", "container", "skill", "fallback_model", "advisor_model"
+	Name    string // tool type, server name, container or skill id, model
 	URL     string // mcp_server: where the provider will connect to
 	Pointer string
 }

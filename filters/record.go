@@ -25,10 +25,16 @@ const (
 	OutcomeAborted Outcome = "aborted" // the client left before the end
 )
 
+// The phases of an exchange that are recorded.
+const (
+	PhaseIntent   = "intent"   // strict mode: before the request goes on
+	PhaseExchange = "exchange" // the closing record
+)
+
 // Record is the audit event of a decision. Exactly one with Phase "exchange" closes every exchange; in strict mode one with
 // Phase "intent" precedes it, durable before the request goes on.
 type Record struct {
-	Phase    string // "exchange" or "intent"
+	Phase    string
 	Time     time.Time
 	Duration time.Duration
 	Exchange *Exchange

@@ -17,11 +17,22 @@ const (
 	RefusedEncoding     RefusalKind = "encoding"        // content-encoding that cannot be judged
 	RefusedIdentity     RefusalKind = "unauthenticated" // no key, an unknown key, or keys that disagree
 	RefusedUnknown      RefusalKind = "unknown"         // no such path, operation or method
+	RefusedHTTPMethod   RefusalKind = "http_method"     // the path exists, and not for this HTTP method
 	RefusedOverloaded   RefusalKind = "overloaded"      // the gateway has no room; try again
 	RefusedUnrecordable RefusalKind = "unrecordable"    // the record cannot be made durable
 	RefusedUpstream     RefusalKind = "upstream"        // the upstream's answer cannot be judged
 	RefusedInternal     RefusalKind = "internal"        // a fault of ours
 )
+
+// Outcome tells whether a refusal of this kind is the caller's doing or ours.
+func (k RefusalKind) Outcome() Outcome {
+	switch k {
+	case RefusedOverloaded, RefusedUnrecordable, RefusedUpstream, RefusedInternal:
+		return OutcomeError
+	default:
+		return OutcomeDeny
+	}
+}
 
 // Refusal is why an exchange is refused, in words for the person who reads it.
 type Refusal struct {
@@ -29,6 +40,7 @@ type Refusal struct {
 	Message    string // one or two sentences: what was refused and why
 	Policy     string // RefusedByPolicy
 	Rule       string // RefusedByPolicy
+	Code       string // the protocol's own code where the kind does not say it all: of MCP a JSON-RPC code, such as "-32020"; else empty
 	DecisionID string // the exchange's ID
 }
 
@@ -63,6 +75,7 @@ func (b Body) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%d by
 // BodyError says what is wrong with a foreign body. It carries no content of the body beyond names.
 type BodyError struct {
 	Kind    RefusalKind
+	Code    string // as in Refusal; may be empty
 	Pointer string // JSON pointer to the offending value; may be empty
 	Message string
 }
@@ -78,7 +91,7 @@ func (e *BodyError) Error() string {
 func AsRefusal(err error, id string) Refusal {
 	var be *BodyError
 	if errors.As(err, &be) {
-		return Refusal{Kind: be.Kind, Message: be.Error(), DecisionID: id}
+		return Refusal{Kind: be.Kind, Message: be.Error(), Code: be.Code, DecisionID: id}
 	}
 	return Refusal{Kind: RefusedInternal, Message: "the gateway could not read this message", DecisionID: id}
 }

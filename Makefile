@@ -1,0 +1,65 @@
+# Bartizan. `make` lists the targets.
+
+GO      ?= go
+TOOL    := $(GO) tool -modfile=.tools/go.mod
+BIN     := .bartizan/bin/bartizan
+POLICIES ?= policies
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the binary into .bartizan/bin
+	@mkdir -p $(dir $(BIN))
+	$(GO) build -trimpath -o $(BIN) .
+
+.PHONY: demo
+demo: build ## Real requests through real Envoy, judged and recorded, with fake vendors; under two minutes
+	$(GO) run ./test/demo -bartizan $(BIN)
+
+.PHONY: up
+up: build ## Run the gateway on this machine, with a starter policy repository in ./policies
+	@test -e $(POLICIES) || $(BIN) init $(POLICIES)
+	$(BIN) up --policies $(POLICIES)
+
+.PHONY: test
+test: ## All tests: unit with the race detector, golden transcripts, end to end through real Envoy
+	$(GO) test -race $$($(GO) list ./... | grep -v /test/)
+	$(GO) test $$($(GO) list ./test/...)
+
+.PHONY: bench
+bench: build ## Bare Envoy, a no-op processor and Bartizan under the same load; rewrites test/load/RESULTS.md
+	$(GO) run ./test/load -bartizan $(BIN) -write test/load/RESULTS.md
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for 20 seconds
+	@for pkg in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
+			echo "$$pkg $$target"; $(GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime 20s || exit 1; \
+		done; done
+
+.PHONY: lint
+lint: ## gofumpt and golangci-lint, pinned in .tools/go.mod
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(TOOL) gofumpt -w $$(git ls-files '*.go' | grep -v '\.pb\.go$$')
+
+.PHONY: vuln
+vuln: ## Known vulnerabilities in what we use (needs the Go vulnerability database)
+	@out=$$($(TOOL) govulncheck ./... 2>&1); status=$$?; echo "$$out"; \
+	if [ $$status -ne 0 ] && echo "$$out" | grep -qiE 'dial|lookup|no such host|timeout|fetching vulnerabilities'; then \
+		echo 'govulncheck: the vulnerability database cannot be reached from here, so nothing was checked' >&2; exit 3; fi; exit $$status
+
+.PHONY: generate
+generate: ## Write generated code anew (protobuf)
+	$(GO) -C .tools run ./protogen .. xds/bundlepb/bundle.proto
+
+.PHONY: tidy-check
+tidy-check: generate ## Generated code and module files are as they would be written
+	$(GO) mod tidy -diff
+	@git diff --exit-code -- '*.pb.go' go.mod go.sum

@@ -1,0 +1,210 @@
+package ocsf
+
+import (
+	"encoding/hex"
+
+	"bartizan/filters"
+)
+
+// own writes unmapped.bartizan: what OCSF 1.8 has no attribute for.
+func (e *event) own() {
+	unmapped := e.open("unmapped", '{')
+	b := e.open("bartizan", '{')
+	e.blocks()
+	e.str("bundle", e.r.Bundle, limitName)
+	e.claimed()
+	e.str("commit", e.r.Commit, limitName)
+	e.decision()
+	e.str("decision_id", e.x.ID, limitName)
+	e.str("detail", e.r.Detail, limitText)
+	e.str("ended_by", string(e.r.EndedBy), limitName)
+	e.identity()
+	e.int("judging_us", e.r.Judging.Microseconds())
+	e.llm()
+	e.mcp()
+	e.str("outcome", string(e.r.Outcome), limitName)
+	e.str("phase", e.r.Phase, limitName)
+	e.key("prev_hash")
+	e.buf = append(e.buf, '"')
+	e.hashAt = len(e.buf)
+	e.buf = append(e.buf, '"')
+	e.str("producer", e.s.Producer, limitName)
+	e.refusal()
+	e.request()
+	e.response()
+	e.str("route", e.x.Route.Name, limitName)
+	e.str("surface", string(e.x.Route.Surface), limitName)
+	e.toolCalls()
+	e.usage()
+	e.end(b, '}')
+	e.end(unmapped, '}')
+}
+
+func (e *event) blocks() {
+	var size int64
+	for i := range e.x.Blocks {
+		size += int64(len(e.x.Blocks[i].Data))
+	}
+	b := e.open("blocks", '{')
+	e.count("bytes", size)
+	e.count("count", int64(len(e.x.Blocks)))
+	e.end(b, '}')
+}
+
+func (e *event) claimed() {
+	c := e.x.Claimed
+	m := e.open("claimed", '{')
+	e.str("agent", c.Agent, limitName)
+	e.str("client", c.Client, limitName)
+	e.str("client_version", c.ClientVersion, limitName)
+	if e.x.Route.Surface == filters.SurfaceMCP {
+		e.str("session", digest(c.Session), limitName) // who holds an MCP session id may speak in the session
+	} else {
+		e.str("session", c.Session, limitName)
+	}
+	e.str("user_id", c.UserID, limitText)
+	e.end(m, '}')
+}
+
+func (e *event) decision() {
+	d := e.r.Decision
+	m := e.open("decision", '{')
+	e.lit("action", d.Action.String())
+	e.count("omitted", int64(max(len(d.Verdicts)-limitItems, 0)))
+	list := e.open("verdicts", '[')
+	for i := range d.Verdicts[:min(len(d.Verdicts), limitItems)] {
+		e.verdict(&d.Verdicts[i])
+	}
+	e.end(list, ']')
+	e.end(m, '}')
+}
+
+func (e *event) verdict(v *filters.Verdict) {
+	e.item()
+	e.lit("action", v.Action.String())
+	e.str("error", v.Error, limitText)
+	e.flag("observed", v.Observed)
+	e.str("outcome", string(v.Outcome), limitName)
+	e.str("policy", v.Policy, limitName)
+	e.str("reason", v.Reason, limitText)
+	e.str("rule", v.Rule, limitName)
+	e.str("severity", string(v.Severity), limitName)
+	e.buf = append(e.buf, '}')
+}
+
+func (e *event) identity() {
+	m := e.open("identity", '{')
+	e.count("groups_omitted", int64(max(len(e.x.Identity.Groups)-limitCalls, 0)))
+	e.str("key", e.x.Identity.Key, limitName)
+	e.str("method", e.x.Identity.Method, limitName)
+	e.end(m, '}')
+}
+
+func (e *event) llm() {
+	l := e.x.LLM
+	if l == nil {
+		return
+	}
+	m := e.open("llm", '{')
+	list := e.open("declarations", '[')
+	for _, d := range l.Declarations[:min(len(l.Declarations), limitItems)] {
+		e.item()
+		e.str("kind", d.Kind, limitName)
+		e.str("name", d.Name, limitName)
+		e.str("url", cleanURL(d.URL), limitText)
+		e.buf = append(e.buf, '}')
+	}
+	e.end(list, ']')
+	e.count("declarations_omitted", int64(max(len(l.Declarations)-limitItems, 0)))
+	e.str("dialect", l.Dialect, limitName)
+	e.count("max_tokens", l.MaxTokens)
+	e.count("messages", int64(l.Messages))
+	e.flag("stream", l.Stream)
+	e.count("tools", int64(len(l.Tools)))
+	e.end(m, '}')
+}
+
+func (e *event) mcp() {
+	c := e.x.MCP
+	if c == nil {
+		return
+	}
+	m := e.open("mcp", '{')
+	e.str("client", c.Client, limitName)
+	e.str("client_version", c.ClientVersion, limitName)
+	e.str("method", c.Method, limitName)
+	e.str("protocol_version", c.ProtocolVersion, limitName)
+	e.str("server", c.Server, limitName)
+	e.str("session", digest(c.Session), limitName)
+	e.str("target", cleanURL(c.Target), limitText)
+	e.str("tool", c.Tool.Name, limitName)
+	if c.Tool.Name != "" {
+		e.bool("tool_registered", c.Tool.Registered)
+	}
+	e.str("tool_use_id", c.ToolUseID, limitName)
+	e.count("tools_listed", int64(e.x.Response.Tools))
+	e.end(m, '}')
+}
+
+func (e *event) refusal() {
+	r := e.r.Refusal
+	if r == nil {
+		return
+	}
+	m := e.open("refusal", '{')
+	e.str("kind", string(r.Kind), limitName)
+	e.str("message", r.Message, limitText)
+	e.str("policy", r.Policy, limitName)
+	e.str("rule", r.Rule, limitName)
+	e.end(m, '}')
+}
+
+func (e *event) request() {
+	q := e.x.Request
+	m := e.open("request", '{')
+	if e.s.Payload != PayloadNone && q.BodyHash != [32]byte{} {
+		e.lit("sha256", hex.EncodeToString(q.BodyHash[:]))
+	}
+	e.int("size", q.BodySize)
+	e.end(m, '}')
+}
+
+func (e *event) response() {
+	p := e.x.Response
+	if p.Status == 0 && p.Bytes == 0 {
+		return
+	}
+	m := e.open("response", '{')
+	e.int("bytes", p.Bytes)
+	e.bool("complete", p.Complete)
+	e.str("error", p.Error, limitName)
+	e.count("events", p.Events)
+	e.str("media_type", p.MediaType, limitName)
+	e.str("model", p.Model, limitText)
+	e.str("stop_reason", p.StopReason, limitName)
+	e.end(m, '}')
+}
+
+func (e *event) toolCalls() {
+	calls := e.x.Response.ToolCalls
+	list := e.open("tool_calls", '[')
+	for _, c := range calls[:min(len(calls), limitCalls)] {
+		e.item()
+		e.str("id", c.ID, limitName)
+		e.str("name", c.Name, limitName)
+		e.buf = append(e.buf, '}')
+	}
+	e.end(list, ']')
+	e.count("tool_calls_omitted", int64(max(len(calls)-limitCalls, 0)))
+}
+
+func (e *event) usage() {
+	u := e.x.Response.Usage
+	m := e.open("usage", '{')
+	e.count("cache_creation", u.CacheCreation)
+	e.count("cache_read", u.CacheRead)
+	e.count("input", u.Input)
+	e.count("output", u.Output)
+	e.count("reasoning", u.Reasoning)
+	e.end(m, '}')
+}

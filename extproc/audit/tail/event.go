@@ -1,0 +1,90 @@
+package tail
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Event is a record as it stands in the stream, decoded as far as people look at it.
+type Event struct {
+	StreamSeq uint64
+	Subject   string
+	Raw       []byte // the event as published: one line of JSON
+	View
+}
+
+// View is the part of an OCSF event that this package reads. Other members are ignored.
+type View struct {
+	TimeMS     int64  `json:"time"`
+	DurationMS int64  `json:"duration"`
+	Severity   string `json:"severity"`
+	StatusCode string `json:"status_code"`
+	Detail     string `json:"status_detail"`
+	Actor      struct {
+		User struct {
+			Name string `json:"name"`
+		} `json:"user"`
+	} `json:"actor"`
+	API struct {
+		Operation string `json:"operation"`
+		Service   struct {
+			Name string `json:"name"`
+		} `json:"service"`
+	} `json:"api"`
+	Model struct {
+		Name string `json:"name"`
+	} `json:"ai_model"`
+	Response struct {
+		Code int `json:"code"`
+	} `json:"http_response"`
+	Policy struct {
+		UID    string `json:"uid"`
+		Reason string `json:"desc"`
+	} `json:"policy"`
+	Metadata struct {
+		UID      string `json:"uid"`
+		Sequence uint64 `json:"sequence"`
+	} `json:"metadata"`
+	Unmapped struct {
+		Bartizan Own `json:"bartizan"`
+	} `json:"unmapped"`
+}
+
+// Own is what stands under unmapped.bartizan.
+type Own struct {
+	Commit     string `json:"commit"`
+	DecisionID string `json:"decision_id"`
+	Outcome    string `json:"outcome"`
+	Phase      string `json:"phase"`
+	PrevHash   string `json:"prev_hash"`
+	Producer   string `json:"producer"`
+	Surface    string `json:"surface"`
+	MCP        struct {
+		Tool   string `json:"tool"`
+		Target string `json:"target"`
+	} `json:"mcp"`
+	ToolCalls []struct {
+		Name string `json:"name"`
+	} `json:"tool_calls"`
+	Usage struct {
+		Input  int64 `json:"input"`
+		Output int64 `json:"output"`
+	} `json:"usage"`
+}
+
+// Parse decodes an event.
+func Parse(raw []byte) (View, error) {
+	var v View
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return View{}, fmt.Errorf("read audit event: %w", err)
+	}
+	return v, nil
+}
+
+// Time is when the decision was taken.
+func (v *View) Time() time.Time { return time.UnixMilli(v.TimeMS) }
+
+// Own returns what stands under unmapped.bartizan.
+func (v *View) Own() *Own { return &v.Unmapped.Bartizan }

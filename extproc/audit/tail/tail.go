@@ -1,0 +1,100 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"bartizan/extproc/audit/stream"
+)
+
+// Options say which records to read. The zero value reads those that come from now on, for ever.
+type Options struct {
+	All     bool      // from the beginning of the stream
+	Since   time.Time // from the first record stored at or after this time
+	Subject string    // a filter, such as "audit.v1.*.mcp.deny"; empty: all
+	Once    bool      // end with the newest record instead of waiting for more
+}
+
+func (o Options) consumer() jetstream.OrderedConsumerConfig {
+	c := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
+	switch {
+	case !o.Since.IsZero():
+		c.DeliverPolicy, c.OptStartTime = jetstream.DeliverByStartTimePolicy, &o.Since
+	case o.All:
+		c.DeliverPolicy = jetstream.DeliverAllPolicy
+	}
+	if o.Subject != "" {
+		c.FilterSubjects = []string{o.Subject}
+	}
+	return c
+}
+
+// Tail calls f for each record until ctx ends (no error), f errs, or with Once the newest record was read. An event that cannot be decoded
+// is handed out with Raw alone.
+func Tail(ctx context.Context, nc *nats.Conn, o Options, f func(*Event) error) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("tail audit records: %w", err)
+	}
+	return Each(ctx, js, o, func(m jetstream.Msg, seq uint64) error {
+		e := Event{StreamSeq: seq, Subject: m.Subject(), Raw: m.Data()}
+		// A record of another version of ours is shown as far as it can be read.
+		e.View, _ = Parse(e.Raw)
+		return f(&e)
+	})
+}
+
+// Each is Tail for those who need the messages themselves: f gets each with its place in the stream.
+func Each(ctx context.Context, js jetstream.JetStream, o Options, f func(m jetstream.Msg, seq uint64) error) error {
+	err := each(ctx, js, o, f)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tail audit records: %w", err)
+	}
+	return nil
+}
+
+func each(ctx context.Context, js jetstream.JetStream, o Options, f func(m jetstream.Msg, seq uint64) error) error {
+	s, err := js.Stream(ctx, stream.Name)
+	if err != nil {
+		return err
+	}
+	c, err := s.OrderedConsumer(ctx, o.consumer())
+	if err != nil {
+		return err
+	}
+	if o.Once && c.CachedInfo().NumPending == 0 {
+		return nil
+	}
+	iter, err := c.Messages()
+	if err != nil {
+		return err
+	}
+	defer iter.Stop()
+	for {
+		m, err := iter.Next(jetstream.NextContext(ctx))
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			continue // the consumer resets itself
+		}
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if err := f(m, meta.Sequence.Stream); err != nil {
+			return err
+		}
+		if o.Once && meta.NumPending == 0 {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package bundle
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"bartizan/extproc/audit"
+	"bartizan/extproc/audit/ocsf"
+	"bartizan/filters"
+	"bartizan/filters/llm"
+	"bartizan/filters/manifest"
+	"bartizan/filters/mcp"
+	"bartizan/filters/policy"
+	"bartizan/xds/bundlepb"
+)
+
+// TypeURL is the xDS type of a bundle, and Resource the name of the only one.
+const (
+	TypeURL  = "type.googleapis.com/bartizan.bundle.v1.Bundle"
+	Resource = "bundle"
+)
+
+// Bundle is everything that one commit decides.
+type Bundle struct {
+	Version      string
+	Commit       string
+	RequestBytes int64         // the largest body that is judged
+	Audit        audit.Options // how exchanges are recorded
+
+	routes   map[string]route
+	keys     map[[sha256.Size]byte]filters.Identity
+	policies *policy.Set
+}
+
+type route struct {
+	filters.Route
+	codec filters.Codec
+}
+
+// Route finds what the bundle says about an Envoy route; a name that it does not know must be refused.
+func (b *Bundle) Route(name string) (filters.Route, filters.Codec, bool) {
+	r, ok := b.routes[name]
+	return r.Route, r.codec, ok
+}
+
+// Identify finds the owner of a virtual key. Looking up a digest leaks nothing by its timing that helps to guess a key.
+func (b *Bundle) Identify(key string) (filters.Identity, bool) {
+	id, ok := b.keys[sha256.Sum256([]byte(key))]
+	return id, ok
+}
+
+// Judge takes the decision about a decoded request.
+func (b *Bundle) Judge(x *filters.Exchange) filters.Decision { return b.policies.Judge(x) }
+
+// Compile makes a bundle ready to decide. It reports every error of the policies at once.
+func Compile(pb *bundlepb.Bundle) (*Bundle, error) {
+	read, err := policies(pb.GetPolicies())
+	if err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", pb.GetVersion(), err)
+	}
+	set, errs := policy.Compile(read)
+	if err := errs.Err(); err != nil {
+		return nil, fmt.Errorf("compile policies of commit %s: %w", pb.GetCommit(), err)
+	}
+	b := &Bundle{
+		Version: pb.GetVersion(), Commit: pb.GetCommit(), RequestBytes: pb.GetLimits().GetRequestBytes(),
+		Audit: audit.Options{
+			Mode: audit.Mode(pb.GetAudit().GetMode()), Payload: ocsf.Payload(pb.GetAudit().GetPayload()), Tenant: pb.GetAudit().GetTenant(),
+		},
+		routes:   make(map[string]route, len(pb.GetRoutes())),
+		keys:     make(map[[sha256.Size]byte]filters.Identity, len(pb.GetVirtualKeys())),
+		policies: set,
+	}
+	if b.RequestBytes <= 0 {
+		return nil, fmt.Errorf("bundle %s: limits.request_bytes is %d, want more than 0", b.Version, b.RequestBytes)
+	}
+	if err := b.addRoutes(pb); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
+	}
+	if err := b.addKeys(pb); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
+	}
+	return b, nil
+}
+
+func (b *Bundle) addRoutes(pb *bundlepb.Bundle) error {
+	mcpCodec := mcp.New(registry(pb.GetMcpServers()))
+	for _, r := range pb.GetRoutes() {
+		named := filters.Route{
+			Name: r.GetName(), Surface: filters.Surface(r.GetSurface()), Target: r.GetTarget(), Dialect: r.GetDialect(), Operation: r.GetOperation(),
+		}
+		switch named.Surface {
+		case filters.SurfaceMCP:
+			b.routes[named.Name] = route{named, mcpCodec}
+		case filters.SurfaceLLM:
+			dialect, ok := llm.Lookup(named.Dialect)
+			if !ok {
+				return fmt.Errorf("route %s: this replica does not speak dialect %q", named.Name, named.Dialect)
+			}
+			b.routes[named.Name] = route{named, dialect.Codec}
+		default:
+			return fmt.Errorf("route %s: this replica does not know surface %q", named.Name, named.Surface)
+		}
+	}
+	return nil
+}
+
+func (b *Bundle) addKeys(pb *bundlepb.Bundle) error {
+	for _, k := range pb.GetVirtualKeys() {
+		if len(k.GetSha256()) != sha256.Size {
+			return fmt.Errorf("virtual key %s: digest of %d bytes, want %d", k.GetName(), len(k.GetSha256()), sha256.Size)
+		}
+		b.keys[[sha256.Size]byte(k.GetSha256())] = filters.Identity{
+			Method: "virtual_key", User: k.GetUser(), Groups: k.GetGroups(), Key: k.GetName(),
+		}
+	}
+	return nil
+}
+
+// registry answers what the registry of MCP servers says about a tool.
+func registry(servers []*bundlepb.McpServer) mcp.Registry {
+	type key struct{ server, tool string }
+	tools := map[key]filters.ToolAnnotations{}
+	for _, s := range servers {
+		for _, t := range s.GetTools() {
+			a := filters.DefaultToolAnnotations()
+			override(&a.ReadOnly, t.ReadOnly)
+			override(&a.Destructive, t.Destructive)
+			override(&a.Idempotent, t.Idempotent)
+			override(&a.OpenWorld, t.OpenWorld)
+			tools[key{s.GetName(), t.GetName()}] = a
+		}
+	}
+	return func(server, tool string) (filters.ToolAnnotations, bool) {
+		a, ok := tools[key{server, tool}]
+		return a, ok
+	}
+}
+
+func override(dst *bool, v *bool) {
+	if v != nil {
+		*dst = *v
+	}
+}
+
+// policies reads the contract's form of the policies. Words that this replica does not know make Compile refuse the bundle.
+func policies(pbs []*bundlepb.Policy) ([]*policy.Policy, error) {
+	out := make([]*policy.Policy, len(pbs))
+	for i, pb := range pbs {
+		p := &policy.Policy{
+			Name: pb.GetName(), At: manifest.Position{File: pb.GetFile(), Line: 1, Column: 1}, Surface: filters.Surface(pb.GetSurface()),
+			FailurePolicy: policy.FailurePolicy(pb.GetFailurePolicy()), Mode: policy.Mode(pb.GetMode()),
+		}
+		at := func(e *bundlepb.Expression) manifest.String {
+			where := manifest.Position{File: pb.GetFile(), Line: int(e.GetLine()), Column: int(e.GetColumn())}
+			return manifest.String{Value: e.GetText(), Position: where, Indent: int(e.GetIndent())}
+		}
+		for _, c := range pb.GetMatchConditions() {
+			p.MatchConditions = append(p.MatchConditions, at(c))
+		}
+		for _, v := range pb.GetVariables() {
+			p.Variables = append(p.Variables, policy.Variable{Name: v.GetName(), Expression: at(v.GetExpression())})
+		}
+		for _, r := range pb.GetRules() {
+			action, ok := filters.ParseAction(r.GetAction())
+			if !ok {
+				return nil, fmt.Errorf("policy %s: rule %s: this replica does not know action %q", pb.GetName(), r.GetName(), r.GetAction())
+			}
+			p.Rules = append(p.Rules, policy.Rule{
+				Name: r.GetName(), On: r.GetOn(), Expression: at(r.GetExpression()), Action: action,
+				Severity: filters.Severity(r.GetSeverity()), Reason: r.GetReason(),
+			})
+		}
+		out[i] = p
+	}
+	return out, nil
+}

@@ -1,0 +1,204 @@
+// Package extproc is the inspection service, put together: it follows the control server (package bundle), judges each exchange
+// that Envoy hands it (server, stream) and records the decision (audit).
+//
+// Run is the whole service. It fails closed: without a bundle or without room for records it refuses, and it never lets a stream
+// end well before its exchange has. It holds no provider credential.
+package extproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	"bartizan/extproc/audit"
+	"bartizan/extproc/audit/stream"
+	"bartizan/extproc/bundle"
+	"bartizan/extproc/server"
+)
+
+// Config is what the service needs. Addresses are "unix:/path" or "host:port".
+type Config struct {
+	NodeID        string                           // unique per replica; the control server knows it as "extproc/<NodeID>"
+	Version       string                           // of the product, for records
+	Listen        string                           // where Envoy comes; TCP wants TLS
+	TLS           credentials.TransportCredentials // mutual TLS; nil on a Unix socket
+	ControlServer string                           // where bundles come from
+	ControlTLS    credentials.TransportCredentials // nil on a Unix socket
+	StateDir      string                           // the audit log and the last good bundle; owned by one replica
+	NATS          string                           // URL, may carry credentials
+	Admin         string                           // metrics and health over HTTP; empty: none
+	Drain         time.Duration                    // how long running exchanges may take to end; 0: 20 s
+	Budget        int64                            // bytes of request bodies under judgement; 0: see server.Config
+	Log           *slog.Logger
+	Ready         func() // called once the service can decide; may be nil
+}
+
+// Validate reports everything that is missing.
+func (c Config) Validate() error {
+	var errs []error
+	for _, f := range []struct{ name, value string }{
+		{"node id", c.NodeID}, {"listen address", c.Listen}, {"control server", c.ControlServer}, {"state directory", c.StateDir}, {"NATS URL", c.NATS},
+	} {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("extproc: no %s", f.name))
+		}
+	}
+	if c.TLS == nil && !strings.HasPrefix(c.Listen, "unix:") {
+		errs = append(errs, fmt.Errorf("extproc: %s is not a Unix socket: a TCP listener wants mutual TLS", c.Listen))
+	}
+	return errors.Join(errs...)
+}
+
+// Run serves until ctx ends, then lets running exchanges end, brings the records to NATS, and returns.
+func Run(ctx context.Context, c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if c.Drain == 0 {
+		c.Drain = 20 * time.Second
+	}
+	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
+		return fmt.Errorf("make state directory: %w", err)
+	}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	nc, err := stream.Connect(c.NATS, c.Log)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	log, err := audit.Open(audit.Config{Dir: c.StateDir + "/audit", Version: c.Version, Conn: nc, Registerer: reg, Logger: c.Log})
+	if err != nil {
+		return fmt.Errorf("open audit log: %w", err)
+	}
+	err = c.serve(ctx, log, reg)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, log.Close(drain))
+}
+
+// serve runs everything that stands on the audit log.
+func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Registry) error {
+	conn, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	listener, err := listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	client := bundle.NewClient("extproc/"+c.NodeID, bundle.Store{Dir: c.StateDir}, c.Log, reg)
+	srv := server.New(server.Config{
+		Instance: uuid.NewString(), Bundle: client.Current, Audit: log, Log: c.Log, Registry: reg, TLS: c.TLS, Budget: c.Budget,
+	})
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return client.Run(ctx, conn) })
+	group.Go(func() error { return srv.Serve(listener) })
+	group.Go(func() error { return c.admin(ctx, client, reg) })
+	group.Go(func() error {
+		select {
+		case <-client.Ready():
+		case <-ctx.Done():
+			return nil
+		}
+		srv.SetServing(true)
+		c.Log.Info("judging", "listen", c.Listen, "commit", client.Current().Commit)
+		if c.Ready != nil {
+			c.Ready()
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
+		defer cancel()
+		srv.Drain(drain)
+		return nil
+	})
+	return group.Wait()
+}
+
+func (c Config) dial() (*grpc.ClientConn, error) {
+	creds := c.ControlTLS
+	if creds == nil {
+		creds = insecure.NewCredentials() // a Unix socket: its folder is the protection
+	}
+	conn, err := grpc.NewClient(c.ControlServer, grpc.WithTransportCredentials(creds),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(32<<20)))
+	if err != nil {
+		return nil, fmt.Errorf("connect to control server %s: %w", c.ControlServer, err)
+	}
+	return conn, nil
+}
+
+// listen opens a Unix socket for its owner alone, or a TCP port.
+func listen(address string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(address, "unix:")
+	if !isUnix {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+		return l, nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("protect socket: %w", err)
+	}
+	return l, nil
+}
+
+// admin serves /metrics, /healthz (the process lives) and /readyz (it can decide) until ctx ends.
+func (c Config) admin(ctx context.Context, client *bundle.Client, reg *prometheus.Registry) error {
+	if c.Admin == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if client.Current() == nil {
+			http.Error(w, "no bundle yet", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	l, err := listen(c.Admin)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve admin on %s: %w", c.Admin, err)
+	}
+	return nil
+}

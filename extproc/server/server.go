@@ -1,0 +1,184 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	alsv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"bartizan/extproc/audit"
+	"bartizan/extproc/bundle"
+	"bartizan/extproc/stream"
+	"bartizan/filters"
+)
+
+// Auditor takes records. It is implemented by audit.Log.
+type Auditor interface {
+	// Admit says whether a further exchange can be recorded; an error refuses it.
+	Admit() error
+	// Append records r as its mode promises; it keeps no reference to r.
+	Append(r *filters.Record, o audit.Options) error
+	// AppendDurable returns once r cannot be lost any more.
+	AppendDurable(ctx context.Context, r *filters.Record, o audit.Options) error
+}
+
+// Config is what a server needs. Zero values are the defaults that the comments name.
+type Config struct {
+	Instance  string                // unique per process: who is responsible for the record of an exchange
+	Bundle    func() *bundle.Bundle // the bundle in force; nil: nothing can be decided yet
+	Audit     Auditor
+	Log       *slog.Logger
+	Registry  prometheus.Registerer
+	TLS       credentials.TransportCredentials // nil: plain, for Unix sockets
+	Budget    int64                            // bytes of request bodies under judgement at once; 0: 1 GiB
+	Admission time.Duration                    // longest wait for room in the budget; 0: 2 s
+	Deadlines Deadlines
+}
+
+// Deadlines bound how long a phase may take. Zero values are the defaults that the comments name. They stand a little above
+// Envoy's own timeouts for the same phases, so that they act only where Envoy has none or is stuck.
+type Deadlines struct {
+	RequestBody     time.Duration // from the request's headers to its body; 0: 6 min
+	ResponseHeaders time.Duration // from the request to the first byte of its answer; 0: 11 min
+	ResponseBody    time.Duration // between two parts of an answer; 0: 345 s
+	Closing         time.Duration // from the end of the exchange to the end of the stream; 0: 60 s
+	Durable         time.Duration // for a record to become durable in strict mode; 0: 5 s
+}
+
+func (d Deadlines) withDefaults() Deadlines {
+	set := func(v *time.Duration, def time.Duration) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	set(&d.RequestBody, 6*time.Minute)
+	set(&d.ResponseHeaders, 11*time.Minute)
+	set(&d.ResponseBody, 345*time.Second)
+	set(&d.Closing, time.Minute)
+	set(&d.Durable, 5*time.Second)
+	return d
+}
+
+func (d Deadlines) of(p stream.Phase) time.Duration {
+	switch p {
+	case stream.AwaitRequestBody:
+		return d.RequestBody
+	case stream.AwaitResponseHeaders:
+		return d.ResponseHeaders
+	case stream.AwaitResponseBody:
+		return d.ResponseBody
+	default:
+		return d.Closing
+	}
+}
+
+// Server is the inspection service.
+type Server struct {
+	extproc.UnimplementedExternalProcessorServer
+	alsv3.UnimplementedAccessLogServiceServer
+
+	cfg     Config
+	stamp   *stream.Stamp
+	budget  *semaphore.Weighted
+	closing *closing
+	metrics *metrics
+	health  *health.Server
+	grpc    *grpc.Server
+
+	streams  sync.WaitGroup
+	draining atomic.Bool
+}
+
+// maxMessage bounds one gRPC message: the largest body that a Gateway may ask to judge (128 MiB), Envoy's slack above it, and
+// room for the headers.
+const maxMessage = 130<<20 + 1<<20
+
+// New returns a server that is not serving yet.
+func New(cfg Config) *Server {
+	cfg.Deadlines = cfg.Deadlines.withDefaults()
+	if cfg.Budget == 0 {
+		cfg.Budget = 1 << 30
+	}
+	if cfg.Admission == 0 {
+		cfg.Admission = 2 * time.Second
+	}
+	s := &Server{
+		cfg: cfg, stamp: stream.NewStamp(cfg.Instance), budget: semaphore.NewWeighted(cfg.Budget),
+		metrics: newMetrics(cfg.Registry), health: health.NewServer(),
+	}
+	s.closing = newClosing(s.appendRecord, cfg.Instance, cfg.Bundle)
+	opts := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(1 << 20), // the budget bounds memory; a stream that waits for its answer costs little
+		// Small windows: a client that stops reading must not fill memory here or in Envoy (facts: slow readers).
+		grpc.InitialWindowSize(64 << 10), grpc.InitialConnWindowSize(1 << 20),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 500 * time.Millisecond, PermitWithoutStream: true}),
+	}
+	if cfg.TLS != nil {
+		opts = append(opts, grpc.Creds(cfg.TLS))
+	}
+	s.grpc = grpc.NewServer(opts...)
+	extproc.RegisterExternalProcessorServer(s.grpc, s)
+	alsv3.RegisterAccessLogServiceServer(s.grpc, s)
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	s.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
+	return s
+}
+
+// SetServing tells health checks whether this replica can decide.
+func (s *Server) SetServing(serving bool) {
+	state := healthpb.HealthCheckResponse_NOT_SERVING
+	if serving && !s.draining.Load() {
+		state = healthpb.HealthCheckResponse_SERVING
+	}
+	s.health.SetServingStatus("", state)
+}
+
+// Serve accepts streams until Drain.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve ext_proc on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Drain lets running exchanges end until ctx does, breaks off the rest, and returns when all are recorded.
+func (s *Server) Drain(ctx context.Context) {
+	s.draining.Store(true)
+	s.health.Shutdown()
+	stopped := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-stopped
+	}
+	s.streams.Wait()
+	s.closing.flush()
+}
+
+func (s *Server) appendRecord(o audit.Options, r *filters.Record) {
+	s.metrics.exchange(r)
+	if err := s.cfg.Audit.Append(r, o); err != nil {
+		s.metrics.unrecorded.Inc()
+		s.cfg.Log.Error("exchange ended without its record", "decision", r.Exchange.ID, "error", err)
+	}
+}

@@ -1,0 +1,85 @@
+package stream
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"bartizan/filters"
+)
+
+// DecisionHeader names the decision on every answer of a governed route, so that a person can ask about it.
+const DecisionHeader = "x-bartizan-decision"
+
+// headersAnswer lets the request's headers on without the caller's keys: Envoy injects the provider's own credential.
+func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
+	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{}}
+	for _, c := range in.credentials {
+		common.HeaderMutation.RemoveHeaders = append(common.HeaderMutation.RemoveHeaders, c.name)
+	}
+	return &extproc.ProcessingResponse{
+		Response:        &extproc.ProcessingResponse_RequestHeaders{RequestHeaders: &extproc.HeadersResponse{Response: common}},
+		DynamicMetadata: m.cfg.Stamp.seen,
+	}
+}
+
+func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
+	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader(DecisionHeader, m.cfg.ID)}}}
+	return &extproc.ProcessingResponse{
+		Response: &extproc.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extproc.HeadersResponse{Response: common}},
+	}
+}
+
+// chunk passes bytes of the answer; last ends the answer, whether the upstream has ended it or not.
+func chunk(body []byte, last bool) *extproc.ProcessingResponse {
+	streamed := &extproc.BodyMutation_StreamedResponse{StreamedResponse: &extproc.StreamedBodyResponse{Body: body, EndOfStream: last}}
+	return &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_ResponseBody{
+		ResponseBody: &extproc.BodyResponse{Response: &extproc.CommonResponse{BodyMutation: &extproc.BodyMutation{Mutation: streamed}}},
+	}}
+}
+
+func trailersAnswer() *extproc.ProcessingResponse {
+	return &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_ResponseTrailers{ResponseTrailers: &extproc.TrailersResponse{}}}
+}
+
+// Refuse answers in the upstream's place, whole and in the caller's protocol. It must not be called once the headers of the
+// answer went out; Cut is for that.
+func (m *Machine) Refuse(r filters.Refusal) Output {
+	r.DecisionID = m.cfg.ID
+	m.refusal = &r
+	reply := m.refuser().Refuse(&m.x, r)
+	m.status = reply.Status
+	m.phase = Ended
+	immediate := &extproc.ImmediateResponse{
+		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(reply.Status)},
+		Headers: &extproc.HeaderMutation{SetHeaders: make([]*corev3.HeaderValueOption, 0, len(reply.Headers))},
+		Body:    reply.Body,
+		Details: "bartizan_" + string(r.Kind),
+	}
+	for _, h := range reply.Headers {
+		immediate.Headers.SetHeaders = append(immediate.Headers.SetHeaders, setHeader(h.Name, h.Value))
+	}
+	out := m.send(&extproc.ProcessingResponse{
+		Response:        &extproc.ProcessingResponse_ImmediateResponse{ImmediateResponse: immediate},
+		DynamicMetadata: m.cfg.Stamp.refused,
+	})
+	out.Record = m.record(filters.EndedByGateway, "")
+	return out
+}
+
+// refuser speaks the caller's protocol, as far as the route says which it is.
+func (m *Machine) refuser() interface {
+	Refuse(*filters.Exchange, filters.Refusal) filters.Reply
+} {
+	if m.codec == nil {
+		return plain{}
+	}
+	return m.codec
+}
+
+func setHeader(name, value string) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: name, RawValue: []byte(value)},
+		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+	}
+}

@@ -1,0 +1,97 @@
+package stream
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"bartizan/filters"
+)
+
+// Close says that the stream is over: Envoy cancelled it or it broke. The output carries the closing record unless one was
+// given before. An exchange that was not finished is Unsure: the client left, or Envoy answered by itself.
+func (m *Machine) Close() Output {
+	if m.recorded {
+		return Output{}
+	}
+	if m.phase != Broken {
+		m.fault = m.Status()
+		m.phase = Broken
+	}
+	return Output{Record: m.record(filters.EndedByClient, "the stream ended before the exchange did"), Unsure: true}
+}
+
+// Timeout says that Envoy sent nothing for longer than the phase may take. A streamed answer is ended well-formed; before that
+// the stream breaks, and Envoy answers for us.
+func (m *Machine) Timeout() Output {
+	switch {
+	case m.phase == AwaitResponseBody && !m.headersHeld:
+		return m.Cut(filters.Refusal{Kind: filters.RefusedUpstream, Message: "the upstream stopped in the middle of its answer"})
+	case m.phase == Ended:
+		return Output{}
+	default:
+		return m.fail(codes.DeadlineExceeded, "nothing came for too long while waiting for %s", m.phase)
+	}
+}
+
+// Fault says that a step panicked, or that the server could not do what an Output asked for.
+func (m *Machine) Fault(cause any) Output {
+	return m.fail(codes.Internal, "fault while waiting for %s: %v", m.phase, cause)
+}
+
+// fail ends the stream with an error: Envoy fails the exchange and lets nothing more pass.
+func (m *Machine) fail(code codes.Code, format string, args ...any) Output {
+	m.fault = status.Errorf(code, format, args...)
+	m.phase = Broken
+	if m.recorded {
+		return Output{}
+	}
+	rec := m.record(filters.EndedByGateway, fmt.Sprintf(format, args...))
+	rec.Outcome = filters.OutcomeError
+	return Output{Record: rec, Unsure: true}
+}
+
+// intent is the record that strict mode makes durable before the request goes on.
+func (m *Machine) intent() *filters.Record {
+	rec := m.describeRecord()
+	rec.Phase = filters.PhaseIntent
+	rec.Outcome = allowOutcome(m.decision)
+	return rec
+}
+
+// record closes the exchange. It is called once.
+func (m *Machine) record(by filters.EndedBy, detail string) *filters.Record {
+	m.recorded = true
+	rec := m.describeRecord()
+	rec.Phase, rec.EndedBy, rec.Detail = filters.PhaseExchange, by, detail
+	rec.Duration = m.cfg.Clock().Sub(m.x.Request.Time)
+	rec.Status = m.status
+	rec.Outcome = m.outcome(by)
+	return rec
+}
+
+func (m *Machine) describeRecord() *filters.Record {
+	return &filters.Record{
+		Time: m.x.Request.Time, Exchange: &m.x, Decision: m.decision, Refusal: m.refusal,
+		Commit: m.cfg.Bundle.Commit, Bundle: m.cfg.Bundle.Version, Judging: m.judging,
+	}
+}
+
+func (m *Machine) outcome(by filters.EndedBy) filters.Outcome {
+	switch {
+	case m.refusal != nil:
+		return m.refusal.Kind.Outcome()
+	case by == filters.EndedByClient:
+		return filters.OutcomeAborted
+	default:
+		return allowOutcome(m.decision)
+	}
+}
+
+func allowOutcome(d filters.Decision) filters.Outcome {
+	if d.Action == filters.ActionFlag {
+		return filters.OutcomeFlag
+	}
+	return filters.OutcomeAllow
+}

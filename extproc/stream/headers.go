@@ -1,0 +1,111 @@
+package stream
+
+import (
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+)
+
+// headers are what the machine reads of a header map, in one pass.
+type headers struct {
+	method, host, path string
+	status             string
+	length, encoding   string
+	mediaType          string
+	requestID          string
+	credentials        []credential      // as sent, in order
+	rest               map[string]string // everything else that is no credential
+}
+
+// credential is one header that may carry a key.
+type credential struct{ name, value string }
+
+// LogValue and String are absent on purpose: a credential is never formatted. It lives for one call of identify.
+
+// readHeaders sorts a header map. A header sent twice is joined by a comma, as HTTP allows (RFC 9110, 5.3).
+func readHeaders(m *corev3.HeaderMap) headers {
+	h := headers{rest: make(map[string]string, len(m.GetHeaders()))}
+	for _, hv := range m.GetHeaders() {
+		value := string(hv.GetRawValue())
+		switch name := hv.GetKey(); name {
+		case ":method":
+			h.method = value
+		case ":authority":
+			h.host = value
+		case ":path":
+			h.path = value
+		case ":status":
+			h.status = value
+		case "content-length":
+			h.length = value
+		case "content-encoding":
+			h.encoding = join(h.encoding, strings.ToLower(strings.TrimSpace(value)))
+		case "content-type":
+			h.mediaType = mediaType(value)
+			h.add(name, value)
+		case "x-request-id":
+			h.requestID = value
+		case "x-api-key", "x-goog-api-key", "authorization":
+			h.credentials = append(h.credentials, credential{name, value})
+		case "cookie", "proxy-authorization", "set-cookie":
+			// never of use to a rule, always a secret
+		default:
+			if !strings.HasPrefix(name, ":") {
+				h.add(name, value)
+			}
+		}
+	}
+	return h
+}
+
+func (h *headers) add(name, value string) { h.rest[name] = join(h.rest[name], value) }
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "," + b
+}
+
+// mediaType is a content-type without its parameters, in lower case.
+func mediaType(contentType string) string {
+	t, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// attribute reads one of the attributes that Envoy was asked to send with the request headers.
+func attribute(req *extproc.ProcessingRequest, name string) string {
+	return req.GetAttributes()["envoy.filters.http.ext_proc"].GetFields()[name].GetStringValue()
+}
+
+// describe notes what the request says of itself.
+func (m *Machine) describe(req *extproc.ProcessingRequest, in headers) {
+	r := &m.x.Request
+	r.ID, r.Method, r.Host, r.Headers = in.requestID, in.method, in.host, in.rest
+	r.Path, r.Query, _ = strings.Cut(in.path, "?")
+	r.UserAgent = in.rest["user-agent"]
+	r.SourceIP = hostOf(attribute(req, "source.address"))
+	c := &m.x.Claimed
+	c.Session = in.rest["x-claude-code-session-id"]
+	c.Agent = in.rest["x-claude-code-agent-id"]
+	product, _, _ := strings.Cut(r.UserAgent, " ")
+	c.Client, c.ClientVersion, _ = strings.Cut(product, "/")
+}
+
+// hostOf drops the port of an address.
+func hostOf(address string) string {
+	if i := strings.LastIndexByte(address, ':'); i >= 0 {
+		return strings.Trim(address[:i], "[]")
+	}
+	return address
+}
+
+// clip shortens foreign text for a message.
+func clip(s string) string {
+	const limit = 64
+	if len(s) > limit {
+		return s[:limit] + "…"
+	}
+	return s
+}

@@ -1,0 +1,131 @@
+package stream
+
+import (
+	"time"
+
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"bartizan/extproc/audit"
+	"bartizan/extproc/bundle"
+	"bartizan/filters"
+)
+
+// Phase is what the machine waits for.
+type Phase int
+
+// The phases, in the order of an exchange.
+const (
+	AwaitRequestHeaders Phase = iota
+	AwaitRequestBody
+	AwaitResponseHeaders
+	AwaitResponseBody
+	Ended  // the answer went on to its end, or was refused or cut: only the stream's close is left
+	Broken // the stream must end with Machine.Status
+)
+
+var phaseNames = [...]string{"request_headers", "request_body", "response_headers", "response_body", "ended", "broken"}
+
+func (p Phase) String() string { return phaseNames[p] }
+
+// Config is what a machine needs beside the messages. All fields are required.
+type Config struct {
+	ID     string           // UUIDv7 of the exchange
+	Bundle *bundle.Bundle   // pinned for the life of the stream
+	Stamp  *Stamp           // shared by all streams of this process
+	Clock  func() time.Time // for the times in the record only
+}
+
+// Output is what the server has to do after a step, in the order of the fields.
+type Output struct {
+	Admit  int64                         // > 0: get room for so many bytes and for a record first; else Machine.Refuse
+	Intent *filters.Record               // make this durable before sending; on an error call Machine.Refuse instead
+	Send   []*extproc.ProcessingResponse // valid until the next step
+	Record *filters.Record               // the closing record
+	Unsure bool                          // Record: what the client got is Envoy's to say (its access log)
+}
+
+// Machine carries one exchange.
+type Machine struct {
+	cfg   Config
+	phase Phase
+	out   [2]*extproc.ProcessingResponse
+
+	x        filters.Exchange
+	codec    filters.Codec
+	reader   filters.ResponseReader
+	decision filters.Decision
+	refusal  *filters.Refusal
+	judging  time.Duration
+
+	headersHeld bool // the answer to the response headers waits until the body may pass
+	status      int  // HTTP status that the client was given
+	recorded    bool
+	fault       error // why the machine is Broken
+}
+
+// New returns a machine that waits for the request headers.
+func New(cfg Config) *Machine {
+	m := &Machine{cfg: cfg}
+	m.x.ID = cfg.ID
+	m.x.Request.Time = cfg.Clock()
+	return m
+}
+
+// Phase tells what the machine waits for.
+func (m *Machine) Phase() Phase { return m.phase }
+
+// RequestID is Envoy's id of the request; empty before the request headers.
+func (m *Machine) RequestID() string { return m.x.Request.ID }
+
+// Audit says how the pinned bundle wants this exchange recorded.
+func (m *Machine) Audit() audit.Options { return m.cfg.Bundle.Audit }
+
+// Status is what the stream ends with when it ends now. It is OK only where Envoy has nothing left that could pass.
+func (m *Machine) Status() error {
+	switch m.phase {
+	case Ended:
+		return nil
+	case Broken:
+		return m.fault
+	default:
+		return status.Errorf(codes.Aborted, "stream ended while waiting for %s", m.phase)
+	}
+}
+
+// Step takes Envoy's next message.
+func (m *Machine) Step(req *extproc.ProcessingRequest) Output {
+	switch r := req.GetRequest().(type) {
+	case *extproc.ProcessingRequest_RequestHeaders:
+		if m.phase == AwaitRequestHeaders {
+			return m.requestHeaders(req, r.RequestHeaders)
+		}
+	case *extproc.ProcessingRequest_RequestBody:
+		if m.phase == AwaitRequestBody {
+			return m.requestBody(r.RequestBody)
+		}
+	case *extproc.ProcessingRequest_ResponseHeaders:
+		if m.phase == AwaitResponseHeaders {
+			return m.responseHeaders(r.ResponseHeaders)
+		}
+	case *extproc.ProcessingRequest_ResponseBody:
+		if m.phase == AwaitResponseBody {
+			return m.responseBody(r.ResponseBody)
+		}
+	case *extproc.ProcessingRequest_ResponseTrailers:
+		if m.phase == AwaitResponseBody {
+			return m.responseTrailers()
+		}
+	}
+	if m.phase == Ended {
+		return Output{} // Envoy may still send what it had read when we ended the exchange: nothing of it passes
+	}
+	return m.fail(codes.FailedPrecondition, "message %T while waiting for %s", req.GetRequest(), m.phase)
+}
+
+// send is the plain output of one response.
+func (m *Machine) send(r *extproc.ProcessingResponse) Output {
+	m.out[0] = r
+	return Output{Send: m.out[:1]}
+}

@@ -1,0 +1,102 @@
+package stream_test
+
+import (
+	"crypto/sha256"
+	"math/rand"
+	"strings"
+	"testing"
+
+	"bartizan/extproc/bundle"
+	"bartizan/xds/bundlepb"
+)
+
+// testBundle knows one key, three routes and two rules.
+func testBundle(t testing.TB, mode string) *bundle.Bundle {
+	t.Helper()
+	digest := sha256.Sum256([]byte("bz-alice"))
+	b, err := bundle.Compile(&bundlepb.Bundle{
+		Version: "v1", Commit: "c0ffee",
+		Routes: []*bundlepb.Route{
+			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
+			{Name: "llm/openai/chat.completions", Surface: "llm", Target: "openai", Dialect: "openai", Operation: "chat.completions"},
+			{Name: "mcp/warehouse", Surface: "mcp", Target: "warehouse"},
+		},
+		VirtualKeys: []*bundlepb.VirtualKey{{Name: "alice-laptop", Sha256: digest[:], User: "alice", Groups: []string{"finance"}}},
+		Policies: []*bundlepb.Policy{{
+			Name: "models", File: "models.yaml", Surface: "llm", FailurePolicy: "Fail", Mode: "Enforce",
+			Rules: []*bundlepb.Rule{
+				{Name: "no-opus", Expression: &bundlepb.Expression{Text: "llm.model.startsWith('claude-opus')", Line: 1, Column: 1}, Action: "deny", Severity: "high", Reason: "Opus is not for finance."},
+				{Name: "big", Expression: &bundlepb.Expression{Text: "llm.max_tokens > 100000", Line: 2, Column: 1}, Action: "flag", Severity: "low", Reason: "A very long answer is asked for."},
+			},
+		}, {
+			Name: "tools", File: "tools.yaml", Surface: "mcp", FailurePolicy: "Fail", Mode: "Enforce",
+			Rules: []*bundlepb.Rule{{
+				Name: "no-writes", On: []string{"tools/call"}, Expression: &bundlepb.Expression{Text: "!mcp.tool.annotations.readOnlyHint", Line: 1, Column: 1},
+				Action: "deny", Severity: "high", Reason: "Read only.",
+			}},
+		}},
+		McpServers: []*bundlepb.McpServer{{Name: "warehouse", Tools: []*bundlepb.McpTool{{Name: "query_sales", ReadOnly: new(true)}}}},
+		Audit:      &bundlepb.Audit{Mode: mode, Payload: "digest", Tenant: "default"},
+		Limits:     &bundlepb.Limits{RequestBytes: 4096},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// inputs are one of every message that can come, good and bad, and every word of the server.
+var inputs = []string{
+	`request_headers @route=llm/anthropic/messages :method=POST :path=/anthropic/v1/messages x-api-key=bz-alice`,
+	`request_headers eos @route=mcp/warehouse :method=DELETE :path=/mcp/warehouse x-api-key=bz-alice`,
+	`request_headers @route=nowhere :method=POST :path=/ x-api-key=bz-alice`,
+	`request_body eos {"model":"claude-sonnet-5","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}`,
+	`request_body eos {"model":`,
+	`request_trailers`,
+	`response_headers :status=200 content-type=application/json`,
+	`response_headers :status=200 content-type=text/event-stream`,
+	`response_headers eos :status=204`,
+	`response_headers :status=200 content-type=application/json content-encoding=gzip`,
+	`response_body {"type":"message","content":[]`,
+	`response_body "event: ping\ndata: {\"type\":\"ping\"}\n\n"`,
+	`response_body "data: {broken\n\n"`,
+	`response_body eos`,
+	`response_body eos }`,
+	`response_trailers`,
+	`empty`,
+	`timeout`,
+	`fault`,
+}
+
+// TestNeverOKTooEarly plays random orders of everything: however an exchange goes, the stream has an OK to end with only when
+// the exchange was ended, and it yields exactly one closing record.
+func TestNeverOKTooEarly(t *testing.T) {
+	rng := rand.New(rand.NewSource(1)) // the same orders on every run
+	for round := range 20_000 {
+		m := newMachine(t, "durable")
+		records, ended := 0, false
+		var said []string
+		for range 1 + rng.Intn(8) {
+			in := inputs[rng.Intn(len(inputs))]
+			said = append(said, in)
+			out := input(t, m, in)
+			if out.Record != nil {
+				records++
+			}
+			for _, r := range out.Send {
+				s := r.GetResponseBody().GetResponse().GetBodyMutation().GetStreamedResponse()
+				ended = ended || r.GetImmediateResponse() != nil || s.GetEndOfStream() || r.GetResponseTrailers() != nil ||
+					r.GetResponseHeaders() != nil && strings.HasPrefix(in, "response_headers eos")
+			}
+			if m.Status() == nil && !ended {
+				t.Fatalf("round %d: OK before the exchange ended, after %q", round, said)
+			}
+		}
+		if out := m.Close(); out.Record != nil {
+			records++
+		}
+		if records != 1 {
+			t.Fatalf("round %d: %d closing records, want 1, after %q", round, records, said)
+		}
+	}
+}

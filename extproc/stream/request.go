@@ -1,0 +1,124 @@
+package stream
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+
+	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc/codes"
+
+	"bartizan/extproc/audit"
+	"bartizan/extproc/audit/ocsf"
+	"bartizan/filters"
+)
+
+// requestHeaders decides all that can be decided without the body: the route, the identity, the size, the encoding.
+func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.HttpHeaders) Output {
+	if out, ok := m.checkProtocol(req.GetProtocolConfig()); !ok {
+		return out
+	}
+	in := readHeaders(h.GetHeaders())
+	m.describe(req, in)
+
+	route, codec, known := m.cfg.Bundle.Route(attribute(req, "xds.route_name"))
+	m.x.Route, m.codec = route, codec
+	if !known {
+		return m.Refuse(filters.Refusal{
+			Kind:    filters.RefusedUnknown,
+			Message: fmt.Sprintf("no route for %s %s: only operations that a Provider or McpServer lists are served", m.x.Request.Method, m.x.Request.Path),
+		})
+	}
+	identity, refusal := identify(m.cfg.Bundle, in)
+	if refusal != nil {
+		return m.Refuse(*refusal)
+	}
+	m.x.Identity = identity
+	if in.encoding != "" && in.encoding != "identity" {
+		return m.Refuse(filters.Refusal{
+			Kind:    filters.RefusedEncoding,
+			Message: fmt.Sprintf("request bodies with content-encoding %q are not accepted: send the body uncompressed", clip(in.encoding)),
+		})
+	}
+	declared := m.declaredLength(in)
+	if declared > m.cfg.Bundle.RequestBytes {
+		return m.Refuse(m.tooLarge(declared))
+	}
+	if h.GetEndOfStream() {
+		out := m.judge(nil, m.headersAnswer(in))
+		if m.phase == AwaitResponseHeaders {
+			out.Admit = 1
+		}
+		return out
+	}
+	m.phase = AwaitRequestBody
+	out := m.send(m.headersAnswer(in))
+	out.Admit = max(declared, 1)
+	return out
+}
+
+// checkProtocol refuses to work with an Envoy that was told to send less than we judge.
+func (m *Machine) checkProtocol(c *extproc.ProtocolConfiguration) (Output, bool) {
+	if c.GetRequestBodyMode() == filterv3.ProcessingMode_BUFFERED && c.GetResponseBodyMode() == filterv3.ProcessingMode_FULL_DUPLEX_STREAMED {
+		return Output{}, true
+	}
+	return m.fail(codes.FailedPrecondition, "envoy's processing mode is request %s, response %s; want BUFFERED and FULL_DUPLEX_STREAMED",
+		c.GetRequestBodyMode(), c.GetResponseBodyMode()), false
+}
+
+// declaredLength is the content-length; a body without one is taken to be as large as it may be.
+func (m *Machine) declaredLength(in headers) int64 {
+	if in.length == "" {
+		return m.cfg.Bundle.RequestBytes
+	}
+	n, err := strconv.ParseInt(in.length, 10, 64)
+	if err != nil || n < 0 {
+		return m.cfg.Bundle.RequestBytes // Envoy's codec refuses such a length before us
+	}
+	return n
+}
+
+func (m *Machine) tooLarge(n int64) filters.Refusal {
+	return filters.Refusal{
+		Kind:    filters.RefusedTooLarge,
+		Message: fmt.Sprintf("the request body of %d bytes is larger than the %d bytes that this gateway judges", n, m.cfg.Bundle.RequestBytes),
+	}
+}
+
+// requestBody judges the whole body, which BUFFERED mode brings in one message.
+func (m *Machine) requestBody(b *extproc.HttpBody) Output {
+	body := b.GetBody()
+	m.x.Request.BodySize = int64(len(body))
+	if m.x.Request.BodySize > m.cfg.Bundle.RequestBytes {
+		return m.Refuse(m.tooLarge(m.x.Request.BodySize))
+	}
+	if m.cfg.Bundle.Audit.Payload == ocsf.PayloadDigest {
+		m.x.Request.BodyHash = sha256.Sum256(body)
+	}
+	return m.judge(body, &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_RequestBody{RequestBody: &extproc.BodyResponse{}}})
+}
+
+// judge decodes body, takes the decision and lets the request on with answer, which gets the stamp here and nowhere else.
+func (m *Machine) judge(body []byte, answer *extproc.ProcessingResponse) Output {
+	start := m.cfg.Clock()
+	err := m.codec.DecodeRequest(&m.x, body)
+	if err == nil {
+		m.decision = m.cfg.Bundle.Judge(&m.x)
+	}
+	m.x.Forget()
+	m.judging = m.cfg.Clock().Sub(start)
+	if err != nil {
+		return m.Refuse(filters.AsRefusal(err, m.cfg.ID))
+	}
+	if d := m.decision; d.Action >= filters.ActionDeny {
+		return m.Refuse(filters.Refusal{Kind: filters.RefusedByPolicy, Message: d.Deciding.Reason, Policy: d.Deciding.Policy, Rule: d.Deciding.Rule})
+	}
+	m.phase = AwaitResponseHeaders
+	answer.DynamicMetadata = m.cfg.Stamp.judged
+	out := m.send(answer)
+	if m.cfg.Bundle.Audit.Mode == audit.ModeStrict {
+		out.Intent = m.intent()
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+package stream
+
+import (
+	"fmt"
+	"strconv"
+
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"bartizan/filters"
+)
+
+// maxChunk bounds the body of one StreamedBodyResponse: ext_proc advises 64 KiB.
+const maxChunk = 64 << 10
+
+// responseHeaders chooses the reader of the answer. The answer to the headers of anything but an event stream is held until
+// its body is judged, so that a refusal can still be a whole HTTP answer with a status of its own.
+func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
+	in := readHeaders(h.GetHeaders())
+	m.x.Response.Status, _ = strconv.Atoi(in.status)
+	m.x.Response.MediaType = in.mediaType
+	if in.encoding != "" && in.encoding != "identity" {
+		return m.Refuse(filters.Refusal{
+			Kind:    filters.RefusedUpstream,
+			Message: fmt.Sprintf("the upstream answered with content-encoding %q, which cannot be judged", clip(in.encoding)),
+		})
+	}
+	reader, err := m.codec.Response(&m.x)
+	if err != nil {
+		return m.Refuse(filters.AsRefusal(err, m.cfg.ID))
+	}
+	m.reader = reader
+	m.status = m.x.Response.Status
+	m.phase = AwaitResponseBody
+	m.headersHeld = true
+	switch {
+	case h.GetEndOfStream():
+		return m.responseEnd(nil, endedByHeaders)
+	case in.mediaType == "text/event-stream":
+		return Output{Send: m.release(m.out[:0], nil, false)}
+	default:
+		return Output{}
+	}
+}
+
+// responseBody passes what the reader lets go.
+func (m *Machine) responseBody(b *extproc.HttpBody) Output {
+	pass, err := m.reader.Write(b.GetBody())
+	if err != nil {
+		return m.Cut(filters.AsRefusal(err, m.cfg.ID))
+	}
+	if b.GetEndOfStream() {
+		return m.responseEnd(pass, endedByBody)
+	}
+	if len(pass) == 0 {
+		return Output{}
+	}
+	return Output{Send: m.release(m.out[:0], pass, false)}
+}
+
+// responseTrailers ends an answer that has trailers: what was held goes before them.
+func (m *Machine) responseTrailers() Output {
+	return m.responseEnd(nil, endedByTrailers)
+}
+
+// ending is how Envoy says that an answer is over.
+type ending int
+
+const (
+	endedByHeaders ending = iota
+	endedByBody
+	endedByTrailers
+)
+
+// responseEnd releases what is left and closes the exchange.
+func (m *Machine) responseEnd(pass []byte, how ending) Output {
+	held, err := m.reader.Close()
+	if err != nil {
+		return m.Cut(filters.AsRefusal(err, m.cfg.ID))
+	}
+	if len(held) > 0 {
+		pass = append(pass[:len(pass):len(pass)], held...)
+	}
+	var out Output
+	switch how {
+	case endedByHeaders:
+		out = m.send(m.responseHeadersAnswer())
+	case endedByBody:
+		out.Send = m.release(m.out[:0], pass, true)
+	case endedByTrailers:
+		out.Send = append(m.release(m.out[:0], pass, false), trailersAnswer())
+	}
+	m.phase = Ended
+	out.Record = m.record(filters.EndedByUpstream, "")
+	return out
+}
+
+// release turns bytes into chunks, after the answer to the headers where that was held.
+func (m *Machine) release(send []*extproc.ProcessingResponse, pass []byte, last bool) []*extproc.ProcessingResponse {
+	if m.headersHeld {
+		m.headersHeld = false
+		send = append(send, m.responseHeadersAnswer())
+	}
+	m.x.Response.Bytes += int64(len(pass))
+	for len(pass) > maxChunk {
+		send = append(send, chunk(pass[:maxChunk], false))
+		pass = pass[maxChunk:]
+	}
+	if len(pass) > 0 || last {
+		send = append(send, chunk(pass, last))
+	}
+	return send
+}
+
+// Cut ends an answer that may not go on. Before its headers went out the caller gets a whole refusal; after that the answer
+// ends well-formed with an error in the caller's protocol, and Envoy cancels the upstream.
+func (m *Machine) Cut(r filters.Refusal) Output {
+	if m.headersHeld {
+		return m.Refuse(r)
+	}
+	r.DecisionID = m.cfg.ID
+	m.refusal = &r
+	out := Output{Send: m.release(m.out[:0], m.reader.Cut(r), true)}
+	m.phase = Ended
+	out.Record = m.record(filters.EndedByGateway, "cut: "+r.Message)
+	return out
+}

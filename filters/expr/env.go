@@ -1,0 +1,101 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/ext"
+
+	"bartizan/filters"
+)
+
+// stringsVersion pins the strings extension, so that an update of the library does not add functions unseen.
+const stringsVersion = 5
+
+// Env is what an expression of one surface may name: identity, request, llm or mcp, and the variables of its policy.
+type Env struct {
+	surface   filters.Surface
+	schema    *schema
+	base      *cel.Env    // without variables
+	cel       *cel.Env    // with them
+	variables []*Program  // in the order of their declaration
+	variable  *objectType // the type of variables
+}
+
+// NewEnv returns the environment of policies of a surface, without variables.
+func NewEnv(surface filters.Surface) (*Env, error) {
+	registry, err := types.NewRegistry()
+	if err != nil {
+		return nil, fmt.Errorf("make the CEL type registry: %w", err)
+	}
+	s := newSchema(registry)
+	e := &Env{surface: surface, schema: s}
+	root := map[filters.Surface]*objectType{filters.SurfaceLLM: s.llm, filters.SurfaceMCP: s.mcp}[surface]
+	if root == nil {
+		return nil, fmt.Errorf("no expressions for surface %q", surface)
+	}
+	known := &provider{Provider: registry, objects: map[string]*objectType{}}
+	for _, t := range s.types() {
+		known.objects[t.celType.TypeName()] = t
+	}
+	e.base, err = cel.NewCustomEnv(append(language(),
+		cel.CustomTypeProvider(known), cel.CustomTypeAdapter(registry),
+		cel.Variable("identity", s.identity.celType), cel.Variable("request", s.request.celType),
+		cel.Variable(string(surface), root.celType))...)
+	if err != nil {
+		return nil, fmt.Errorf("make the CEL environment of %s: %w", surface, err)
+	}
+	return e.with(nil)
+}
+
+// language is CEL itself: functions, macros and the limits of parsing.
+func language() []cel.EnvOption {
+	return []cel.EnvOption{
+		cel.StdLib(), ext.Strings(ext.StringsVersion(stringsVersion)), withoutFormat(),
+		cel.DefaultUTCTimeZone(true), cel.CrossTypeNumericComparisons(true), cel.EagerlyValidateDeclarations(true),
+		cel.ParserExpressionSizeLimit(MaxExpression), cel.ParserRecursionLimit(MaxRecursion), cel.ExpressionNodeLimit(MaxNodes),
+		cel.RegexProgramSizeLimit(MaxRegexProgram), cel.ParserErrorRecoveryLimit(4),
+		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(),
+			cel.ValidateRegexProgramSizeLimit(MaxRegexProgram), cel.ValidateComprehensionNestingLimit(MaxComprehensions)),
+	}
+}
+
+// withoutFormat takes format back out of the strings extension: it has no price, whatever the length of what it writes.
+func withoutFormat() cel.EnvOption {
+	return cel.Function("format", cel.MemberOverload("string_format", []*types.Type{types.StringType, types.NewListType(types.DynType)},
+		types.StringType), cel.DisableDeclaration(true))
+}
+
+func (s *schema) types() []*objectType {
+	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.annotations}
+}
+
+// Declare returns an environment that knows variables.name besides: the value of p, evaluated at most once per exchange, when an
+// expression first reads it. Variables that are declared later may use it. The name must be a CEL identifier and new.
+func (e *Env) Declare(name string, p *Program) (*Env, error) {
+	if _, twice := e.variable.index[name]; twice {
+		return nil, fmt.Errorf("declare variables.%s: it is there already", name)
+	}
+	next := *e
+	next.variables = append(slices.Clip(e.variables), p)
+	f := field{name: name, typ: p.out, size: sizeOf(p.out), get: func(o *object) ref.Val { return o.value.(*Activation).evaluate(p) }}
+	return next.with(append(slices.Clip(e.variable.fields), f))
+}
+
+// with builds the environment with these variables.
+func (e *Env) with(fields []field) (*Env, error) {
+	base := e.variable
+	e.variable = newObjectType("Variables", fields...)
+	e.variable.base = base
+	known := e.base.CELTypeProvider()
+	withVariables := &provider{Provider: known, objects: map[string]*objectType{e.variable.celType.TypeName(): e.variable}}
+	var err error
+	e.cel, err = e.base.Extend(cel.CustomTypeProvider(withVariables), cel.Variable("variables", e.variable.celType))
+	if err != nil {
+		return nil, fmt.Errorf("declare the variables of a policy: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,399 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cel.dev/cel-go/common/cost"
+	"github.com/google/go-cmp/cmp"
+
+	"bartizan/filters"
+	"bartizan/filters/manifest"
+)
+
+func newEnv(t testing.TB, surface filters.Surface) *Env {
+	t.Helper()
+	e, err := NewEnv(surface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func at(text string) manifest.String {
+	return manifest.String{Value: text, Position: manifest.Position{File: "p.yaml", Line: 10, Column: 5}}
+}
+
+func llmExchange() *filters.Exchange {
+	return &filters.Exchange{
+		ID:    "x",
+		Route: filters.Route{Surface: filters.SurfaceLLM, Operation: "messages"},
+		Request: filters.Request{
+			Method: "POST", Path: "/v1/messages", Time: time.Date(2026, 3, 2, 22, 30, 0, 0, time.UTC), BodySize: 1234,
+			Headers: map[string]string{"x-a": "1", "x-b": "2"},
+		},
+		Identity: filters.Identity{Method: "virtual_key", User: "ann", Groups: []string{"finance", "staff"}, Key: "ann-laptop"},
+		Claimed:  filters.Claimed{Session: "s-1"},
+		LLM: &filters.LLM{
+			Provider: "anthropic", Dialect: "anthropic", Operation: "messages", Model: "claude-opus-4", Stream: true, MaxTokens: 4096,
+			Tools:        []filters.Tool{{Name: "bash", Type: "custom"}, {Name: "web_search", Type: "web_search_20260318"}},
+			Declarations: []filters.Declaration{{Kind: "mcp_server", Name: "evil", URL: "https://evil.example/"}},
+		},
+		Blocks: []filters.Block{
+			{Role: "system", Origin: filters.OriginSystem, MediaType: "text/plain", Data: []byte("be nice")},
+			{Role: "user", Origin: filters.OriginUser, MediaType: "text/plain", Data: []byte("key AKIAIOSFODNN7EXAMPLE"), Pointer: "/messages/0/content"},
+		},
+	}
+}
+
+func mcpExchange(arguments string) *filters.Exchange {
+	return &filters.Exchange{
+		Route:    filters.Route{Surface: filters.SurfaceMCP},
+		Identity: filters.Identity{Method: "virtual_key", User: "ann"},
+		MCP: &filters.MCP{
+			Server: "warehouse", Method: "tools/call", Arguments: []byte(arguments),
+			Tool: filters.MCPTool{Name: "query", Registered: true, Annotations: filters.DefaultToolAnnotations()},
+		},
+	}
+}
+
+func TestEval(t *testing.T) {
+	const arguments = `{"sql":"DROP TABLE x","limit":9007199254740993,"ratio":1.5,"deep":{"list":[1,"a",null,true]},"empty":{}}`
+	for _, c := range []struct {
+		surface filters.Surface
+		expr    string
+		want    any // a bool, or the text of the error
+	}{
+		{"llm", "identity.user == 'ann' && 'finance' in identity.groups && identity.claimed.session == 's-1'", true},
+		{"llm", "llm.model.startsWith('claude-') && llm.stream && llm.max_tokens > 4000", true},
+		{"llm", "llm.tools.exists(t, t.type.startsWith('web_search'))", true},
+		{"llm", "llm.declarations.all(d, d.kind != 'mcp_server')", false},
+		{"llm", "llm.blocks.exists(b, b.origin == 'user' && b.text.matches(r'AKIA[0-9A-Z]{16}'))", true},
+		{"llm", "llm.blocks.filter(b, b.role == 'user')[0].pointer == '/messages/0/content'", true},
+		{"llm", "llm.blocks.map(b, b.size).exists(s, s == 7)", true},
+		{"llm", "request.time.getHours() == 22 && request.time.getDayOfWeek() == 1", true},
+		{"llm", "request.headers['x-a'] == '1' && !('x-c' in request.headers) && request.size == 1234", true},
+		{"llm", "request.headers.map(k, k) == ['x-a', 'x-b'] && size(request.headers) == 2", true},
+		{"llm", "request.headers == {'x-b': '2', 'x-a': '1'}", true},
+		{"llm", "has(llm.max_tokens) && !has(identity.claimed.agent) && has(llm.tools)", true},
+		{"llm", "[llm, 1][0].model == 'claude-opus-4' && has([llm, 1][0].model)", true},
+		{"llm", "[llm, 1][0] == [llm, 1][0]", "no such overload at p.yaml:10:"},
+		{"llm", "request.headers['x-c'] == ''", "no such key at p.yaml:10:"},
+		{"llm", "int(llm.model) > 1", "type conversion error at p.yaml:10:"},
+		{"llm", "1 / size(identity.groups.filter(g, g == 'x')) == 1", "division by zero at p.yaml:10:7"},
+		{"llm", "llm.blocks[9].role == ''", "index out of bounds at p.yaml:10:"},
+		{"llm", "request.headers['x-c'] == '' || true", true},
+		{"mcp", "mcp.server == 'warehouse' && !mcp.tool.annotations.readOnlyHint && mcp.tool.registered", true},
+		{"mcp", "mcp.arguments.sql.lowerAscii().contains('drop')", true},
+		{"mcp", "mcp.arguments.limit == 9007199254740993 && mcp.arguments.ratio > 1", true},
+		{"mcp", "mcp.arguments.limit == 9007199254740992", false},
+		{"mcp", "mcp.arguments.deep.list == [1, 'a', null, true] && has(mcp.arguments.deep.list)", true},
+		{"mcp", "has(mcp.arguments.absent)", false},
+		{"mcp", "mcp.arguments.exists(k, k == 'ratio') && size(mcp.arguments) == 5 && mcp.arguments.empty == {}", true},
+		{"mcp", "mcp.arguments.absent == 1", "no such key at p.yaml:10:"},
+		{"mcp", "mcp.arguments.sql > 3", "no such overload at p.yaml:10:"},
+	} {
+		t.Run(c.expr, func(t *testing.T) {
+			env, x := newEnv(t, c.surface), llmExchange()
+			if c.surface == filters.SurfaceMCP {
+				x = mcpExchange(arguments)
+			}
+			p, bad := env.Compile(at(c.expr))
+			if bad != nil {
+				t.Fatal(bad)
+			}
+			check(t, p, env.NewActivation(x), c.want)
+		})
+	}
+}
+
+func check(t *testing.T, p *Program, a *Activation, want any) {
+	t.Helper()
+	got, err := p.Eval(a)
+	if text, isText := want.(string); isText {
+		if err == nil || !strings.HasPrefix(err.Error(), text) {
+			t.Errorf("got %v, %v, want error %s", got, err, text)
+		}
+		return
+	}
+	if err != nil || got != want {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestArgumentsThatCannotBeRead(t *testing.T) {
+	env := newEnv(t, filters.SurfaceMCP)
+	p, bad := env.Compile(at("mcp.arguments.x == 1"))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	for _, raw := range []string{
+		`[1]`, `{"x":1} 2`, `{"x":1e999}`, `{"x":1,"x":1}`, `{`, "{\"x\":\"\xff\"}",
+		`{"x":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
+		`{"x":[` + strings.Repeat("0,", maxArgumentValues) + `0]}`,
+	} {
+		check(t, p, env.NewActivation(mcpExchange(raw)), "invalid arguments at p.yaml:10:")
+	}
+	check(t, p, env.NewActivation(mcpExchange(`{"x":1}`)), true)
+	check(t, p, env.NewActivation(mcpExchange(``)), "no such key at p.yaml:10:")
+}
+
+func TestBodyThatWasNotDecoded(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	p, _ := env.Compile(at("llm.model == ''"))
+	check(t, p, env.NewActivation(&filters.Exchange{}), "the request body was not decoded at p.yaml:10:")
+}
+
+// TestErrorsQuoteNothing: records keep the text of errors, so no content of the exchange may be in it.
+func TestErrorsQuoteNothing(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	x := llmExchange()
+	x.LLM.Model = "SECRET"
+	for _, text := range []string{
+		"int(llm.model) == 1", "request.headers[llm.model] == ''", "{'a': 1}[llm.model] == 1", "duration(llm.model) > duration('1s')",
+		"timestamp(llm.model) > request.time", "'a'.matches(llm.model + '(')", "request.time.getHours(llm.model) == 1",
+	} {
+		p, bad := env.Compile(at(text))
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		if _, err := p.Eval(env.NewActivation(x)); err == nil || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestVariables(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	declare := func(name, text string) {
+		t.Helper()
+		p, bad := env.CompileValue(at(text))
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		var err error
+		if env, err = env.Declare(name, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	declare("typed", "llm.blocks.filter(b, b.origin == 'user')")
+	declare("names", "llm.blocks.map(b, b.name)")
+	declare("large", "variables.typed.exists(b, b.size > 10)")
+	declare("broken", "request.headers['absent']")
+	if _, err := env.Declare("large", nil); err == nil {
+		t.Error("a variable was declared twice")
+	}
+	a := newEnvActivation(env)
+	for text, want := range map[string]any{
+		"variables.large && size(variables.typed) == 1 && variables.typed[0].role == 'user'": true,
+		"variables.names.exists(n, n.contains('')) && variables.names == ['', '']":           true,
+		"variables.broken == ''":         "no such key at p.yaml:10:",
+		"variables.broken == '' || true": true,
+	} {
+		p, bad := env.Compile(at(text))
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		check(t, p, a, want)
+	}
+	if _, bad := env.Compile(at("variables.lrage")); bad == nil || bad.Hint != `did you mean "large"?` || bad.Text != "lrage" {
+		t.Errorf("misspelt variable: %v", bad)
+	}
+}
+
+func newEnvActivation(env *Env) *Activation { return env.NewActivation(llmExchange()) }
+
+// TestVariableOnce: a second reading of a variable costs no more than reading a field.
+func TestVariableOnce(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	p, _ := env.CompileValue(at("llm.blocks.all(b, b.text.contains('z'))"))
+	env, _ = env.Declare("v", p)
+	use, bad := env.Compile(at("variables.v"))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	a := newEnvActivation(env)
+	check(t, use, a, false)
+	first := a.Spent()
+	check(t, use, a, false)
+	if second := a.Spent() - first; second >= first || second > 3 {
+		t.Errorf("first reading cost %d, second %d", first, second)
+	}
+}
+
+func TestCostLimits(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	p, bad := env.Compile(at("llm.blocks.exists(b, b.text.matches('^[^a-z][^a-z][^a-z][^a-z][^a-z][^a-z][^a-z][^a-z]$'))"))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	x := llmExchange()
+	x.Blocks = []filters.Block{{Data: []byte(strings.Repeat("x", 1<<20))}}
+	a := env.NewActivation(x)
+	check(t, p, a, false)
+	x.Blocks = slices.Repeat(x.Blocks, 16)
+	a = env.NewActivation(x)
+	check(t, p, a, "cost limit of 10000000 exceeded at p.yaml:10:5")
+	for a.Spent() <= MaxExchangeCost {
+		check(t, p, a, "cost limit of 10000000 exceeded")
+	}
+	check(t, p, a, "cost limit of the exchange exceeded")
+}
+
+// TestEstimates: what people write compiles, what multiplies does not.
+func TestEstimates(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"llm.blocks.exists(b, b.text.matches(r'(?i)AKIA[0-9A-Z]{16}|ghp_[0-9A-Za-z]{36}|xox[abp]-[0-9A-Za-z-]{10,}'))":    true,
+		"llm.blocks.exists(b, ['ignore all previous', 'system prompt', 'do anything now'].exists(w, b.text.contains(w)))": true,
+		"llm.blocks.filter(b, b.origin == 'tool_result').all(b, size(b.text) < 1000)":                                     true,
+		"llm.blocks.exists(b, b.text.lowerAscii().contains('password'))":                                                  true,
+		"llm.blocks.exists(b, llm.tools.exists(t, t.name == b.name))":                                                     true,
+		"llm.model.split('-').exists(part, part in identity.groups)":                                                      true,
+		"llm.blocks.exists(b, llm.blocks.exists(c, b.text == c.text))":                                                    false,
+		"llm.blocks.exists(a, llm.blocks.exists(b, llm.blocks.exists(c, a.role == b.role && b.role == c.role)))":          false,
+		"mcp.arguments.path.startsWith('/tmp/') && !mcp.arguments.path.contains('..')":                                    true,
+		"mcp.arguments.items.exists(i, i.path.contains('..') || i.path in ['a', 'b'])":                                    true,
+		"mcp.arguments.rows[0].name == mcp.arguments.rows[1].name":                                                        true,
+		"mcp.arguments.all(k, k in ['a', 'b']) && size(mcp.arguments) < 3":                                                true,
+		"string(mcp.arguments.amount).matches('^[0-9]+$')":                                                                true,
+	} {
+		surface := filters.SurfaceLLM
+		if strings.Contains(text, "mcp.") {
+			surface = filters.SurfaceMCP
+		}
+		if _, bad := newEnv(t, surface).Compile(at(text)); (bad == nil) != ok {
+			t.Errorf("%s\n%v, want ok %v", text, bad, ok)
+		}
+	}
+}
+
+// TestConcurrent evaluates one program on many goroutines: run with -race.
+func TestConcurrent(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	p, _ := env.Compile(at("llm.blocks.exists(b, b.text.contains('AKIA')) && 'finance' in identity.groups"))
+	done := make(chan error)
+	for range 8 {
+		go func() {
+			ok, err := p.Eval(env.NewActivation(llmExchange()))
+			if !ok {
+				err = errors.New("did not match")
+			}
+			done <- err
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil && err.Error() == "did not match" {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFunctions freezes the list of functions: an author's rule must not stop compiling, and a new function is a decision.
+func TestFunctions(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	var lines []string
+	for name, f := range env.cel.Functions() {
+		for _, o := range f.OverloadDecls() {
+			if f.IsDeclarationDisabled() {
+				continue
+			}
+			lines = append(lines, fmt.Sprintf("%s %s", name, o.ID()))
+		}
+	}
+	for _, m := range env.cel.Macros() {
+		lines = append(lines, "macro "+m.Function()+" "+m.MacroKey())
+	}
+	slices.Sort(lines)
+	golden(t, "testdata/functions.txt", strings.Join(slices.Compact(lines), "\n")+"\n")
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// TestRefused: what type checks in CEL, or is CEL, and is none of ours.
+func TestRefused(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	for text, want := range map[string]string{
+		"llm.blocks[0] == llm.blocks[1]":       "p.yaml:10:19: objects cannot be compared (compare their fields)",
+		"llm.blocks == []":                     "p.yaml:10:16: objects cannot be compared (compare their fields)",
+		"llm.tools[0] in llm.tools":            "p.yaml:10:18: objects cannot be compared (compare their fields)",
+		"dyn(llm).modell == ''":                "p.yaml:10:8: dyn would hide misspelt fields (leave it out)",
+		"bartizan.Tool{name: 'x'}.name == 'x'": "p.yaml:10:18: objects cannot be made",
+		"{'a': 1}.exists(k, k == 'a')":         "p.yaml:10:20: a map that is written out has no order (write a list)",
+		"'%s'.format([llm.model]) == ''":       `p.yaml:10:10: undeclared reference to 'format': "format"`,
+		"llm.modell == ''":                     `p.yaml:10:9: undefined field 'modell': "modell" (did you mean "model"?)`,
+		"mcp.server == ''":                     `p.yaml:10:5: undeclared reference to 'mcp': "mcp" (mcp is not available in a policy of surface llm)`,
+		"identety.user == ''":                  `p.yaml:10:5: undeclared reference to 'identety': "identety" (did you mean 'identity'?)`,
+		"llm.model == 3":                       `p.yaml:10:15: found no matching overload for '_==_' applied to '(string, int)': "=="`,
+		"llm.model":                            `p.yaml:10:5: want a bool, found string: "llm.model" (compare it with something)`,
+		"llm.model.matches('(')":               `p.yaml:10:23: invalid matches argument: "'"`,
+		"llm.model == 'a' &&":                  "p.yaml:10:24: syntax error: mismatched input '<EOF>'",
+		"":                                     "p.yaml:10:5: syntax error: mismatched input '<EOF>'",
+		strings.Repeat("(", 500) + strings.Repeat(")", 500): "p.yaml:10:",
+		strings.Repeat("a", MaxExpression+1):                "p.yaml:10:",
+		strings.Repeat("[", 500) + strings.Repeat("]", 500): "p.yaml:10:",
+	} {
+		_, bad := env.Compile(at(text))
+		if bad == nil || !strings.HasPrefix(bad.Error(), want) {
+			t.Errorf("%.40s\ngot  %v\nwant %s", text, bad, want)
+		}
+	}
+}
+
+// TestPrices: every function that looks at a whole string has a price that grows with it. One without is counted as a single step.
+func TestPrices(t *testing.T) {
+	long := strings.Repeat("a", 100_000)
+	env := newEnv(t, filters.SurfaceLLM)
+	x := llmExchange()
+	x.LLM.Model = long
+	x.LLM.Provider = strings.Repeat("a,", 50_000)
+	for _, text := range []string{
+		"llm.model.contains('zzzzzzzzzz')", "llm.model.matches('zzzz')", "llm.model.lowerAscii() == ''", "llm.model.upperAscii() == ''",
+		"llm.model.replace('a', 'b') == ''", "llm.provider.split(',') == []", "llm.model.substring(1) == ''", "llm.model.trim() == ''",
+		"llm.model.indexOf('z') == 1", "llm.model.lastIndexOf('z') == 1", "llm.model.reverse() == ''", "llm.model.charAt(5) == ''",
+		"llm.model + llm.model == ''", "llm.model.startsWith(llm.model)", "llm.model.endsWith(llm.model)",
+		"llm.provider.split(',').join('') == ''", "strings.quote(llm.model) == ''", "bytes(llm.model) == b''",
+	} {
+		p, bad := env.Compile(at(text))
+		if bad != nil {
+			t.Errorf("%s: %v", text, bad)
+			continue
+		}
+		a := env.NewActivation(x)
+		if _, err := p.Eval(a); err != nil || a.Spent() < 10_000 {
+			t.Errorf("%s: spent %d on 100,000 characters, %v", text, a.Spent(), err)
+		}
+	}
+}
+
+// TestSizesOfEveryField: no field of the schema leaves the estimator without an idea of its size, or a rule that reads it would
+// be refused as unbounded.
+func TestSizesOfEveryField(t *testing.T) {
+	env := newEnv(t, filters.SurfaceLLM)
+	for _, o := range env.schema.types() {
+		for _, f := range o.fields {
+			if f.size == 0 && sizeOf(f.typ) != 0 {
+				t.Errorf("%s.%s has no size", o.celType.TypeName(), f.name)
+			}
+		}
+	}
+	var _ cost.Estimator = sizes{}
+}

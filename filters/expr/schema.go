@@ -1,0 +1,161 @@
+package expr
+
+import (
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"bartizan/filters"
+)
+
+// Sizes to expect of a large exchange of an agent with a long history: two megabytes of text in 512 blocks, about what the
+// largest context window holds. Estimates use them; they limit nothing.
+const (
+	sizeName   = 256  // names, ids, media types
+	sizeLine   = 2048 // paths, queries, pointers, user agents
+	sizeText   = 4096 // the text of a block, on average
+	sizeBlocks = 512
+	sizeTools  = 256
+	sizeFew    = 64 // groups, headers, declarations, keys of a tool's arguments
+)
+
+// schema is every object type of a surface.
+type schema struct {
+	adapter                       types.Adapter
+	identity, claimed, request    *objectType
+	llm, tool, declaration, block *objectType
+	mcp, mcpTool, annotations     *objectType
+}
+
+func str(s string) ref.Val { return types.String(s) }
+
+func text[T any](name string, size uint64, get func(*T) string) field {
+	return of(name, types.StringType, size, func(v *T) ref.Val { return types.String(get(v)) })
+}
+
+func whole[T any](name string, get func(*T) int64) field {
+	return of(name, types.IntType, 0, func(v *T) ref.Val { return types.Int(get(v)) })
+}
+
+func truth[T any](name string, get func(*T) bool) field {
+	return of(name, types.BoolType, 0, func(v *T) ref.Val { return types.Bool(get(v)) })
+}
+
+func nested[T, F any](name string, t *objectType, get func(*T) *F) field {
+	return of(name, t.celType, 0, func(v *T) ref.Val { return &object{typ: t, value: get(v)} })
+}
+
+func listOf[T, F any](s *schema, name string, t *objectType, size uint64, get func(*T) []F) field {
+	return of(name, types.NewListType(t.celType), size, func(v *T) ref.Val { return newObjects(t, s.adapter, get(v)) })
+}
+
+func newSchema(adapter types.Adapter) *schema {
+	s := &schema{adapter: adapter}
+	s.claimed = claimedType()
+	s.identity = identityType(s)
+	s.request = requestType(s)
+	s.block = blockType()
+	s.tool = newObjectType("Tool",
+		text("name", sizeName, func(t *filters.Tool) string { return t.Name }),
+		text("type", sizeName, func(t *filters.Tool) string { return t.Type }))
+	s.declaration = newObjectType("Declaration",
+		text("kind", sizeName, func(d *filters.Declaration) string { return d.Kind }),
+		text("name", sizeName, func(d *filters.Declaration) string { return d.Name }),
+		text("url", sizeLine, func(d *filters.Declaration) string { return d.URL }))
+	s.llm = llmType(s)
+	s.annotations = annotationsType()
+	s.mcpTool = newObjectType("MCPTool",
+		text("name", sizeName, func(t *filters.MCPTool) string { return t.Name }),
+		truth("registered", func(t *filters.MCPTool) bool { return t.Registered }),
+		nested("annotations", s.annotations, func(t *filters.MCPTool) *filters.ToolAnnotations { return &t.Annotations }))
+	s.mcp = mcpType(s)
+	return s
+}
+
+func claimedType() *objectType {
+	return newObjectType("Claimed",
+		text("user_id", sizeName, func(c *filters.Claimed) string { return c.UserID }),
+		text("session", sizeName, func(c *filters.Claimed) string { return c.Session }),
+		text("agent", sizeName, func(c *filters.Claimed) string { return c.Agent }),
+		text("client", sizeName, func(c *filters.Claimed) string { return c.Client }),
+		text("client_version", sizeName, func(c *filters.Claimed) string { return c.ClientVersion }))
+}
+
+func identityType(s *schema) *objectType {
+	return newObjectType("Identity",
+		text("user", sizeName, func(x *filters.Exchange) string { return x.Identity.User }),
+		of("groups", types.NewListType(types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
+			return types.NewStringList(s.adapter, x.Identity.Groups)
+		}),
+		text("key", sizeName, func(x *filters.Exchange) string { return x.Identity.Key }),
+		text("method", sizeName, func(x *filters.Exchange) string { return x.Identity.Method }),
+		nested("claimed", s.claimed, func(x *filters.Exchange) *filters.Claimed { return &x.Claimed }))
+}
+
+func requestType(s *schema) *objectType {
+	return newObjectType("Request",
+		text("id", sizeName, func(r *filters.Request) string { return r.ID }),
+		text("method", sizeName, func(r *filters.Request) string { return r.Method }),
+		text("host", sizeName, func(r *filters.Request) string { return r.Host }),
+		text("path", sizeLine, func(r *filters.Request) string { return r.Path }),
+		text("query", sizeLine, func(r *filters.Request) string { return r.Query }),
+		text("user_agent", sizeLine, func(r *filters.Request) string { return r.UserAgent }),
+		text("source_ip", sizeName, func(r *filters.Request) string { return r.SourceIP }),
+		whole("size", func(r *filters.Request) int64 { return r.BodySize }),
+		of("time", types.TimestampType, 0, func(r *filters.Request) ref.Val { return types.Timestamp{Time: r.Time.UTC()} }),
+		of("headers", types.NewMapType(types.StringType, types.StringType), sizeFew, func(r *filters.Request) ref.Val {
+			return newHeaders(r.Headers)
+		}))
+}
+
+// blockType reads blocks. text is the block's data as it stands, which for binary content is base64: what a media type claims does
+// not hide anything from a rule.
+func blockType() *objectType {
+	return newObjectType("Block",
+		text("role", sizeName, func(b *filters.Block) string { return b.Role }),
+		text("origin", sizeName, func(b *filters.Block) string { return string(b.Origin) }),
+		text("media_type", sizeName, func(b *filters.Block) string { return b.MediaType }),
+		text("name", sizeName, func(b *filters.Block) string { return b.Name }),
+		text("text", sizeText, func(b *filters.Block) string { return string(b.Data) }),
+		whole("size", func(b *filters.Block) int64 { return int64(len(b.Data)) }),
+		text("pointer", sizeLine, func(b *filters.Block) string { return b.Pointer }))
+}
+
+func llmType(s *schema) *objectType {
+	return newObjectType("LLM",
+		text("provider", sizeName, func(x *filters.Exchange) string { return x.LLM.Provider }),
+		text("dialect", sizeName, func(x *filters.Exchange) string { return x.LLM.Dialect }),
+		text("operation", sizeName, func(x *filters.Exchange) string { return x.LLM.Operation }),
+		text("model", sizeName, func(x *filters.Exchange) string { return x.LLM.Model }),
+		truth("stream", func(x *filters.Exchange) bool { return x.LLM.Stream }),
+		whole("max_tokens", func(x *filters.Exchange) int64 { return x.LLM.MaxTokens }),
+		whole("messages", func(x *filters.Exchange) int64 { return int64(x.LLM.Messages) }),
+		listOf(s, "tools", s.tool, sizeTools, func(x *filters.Exchange) []filters.Tool { return x.LLM.Tools }),
+		listOf(s, "declarations", s.declaration, sizeFew, func(x *filters.Exchange) []filters.Declaration { return x.LLM.Declarations }),
+		listOf(s, "blocks", s.block, sizeBlocks, func(x *filters.Exchange) []filters.Block { return x.Blocks }))
+}
+
+// annotationsType keeps MCP's own names for its hints.
+func annotationsType() *objectType {
+	return newObjectType("ToolAnnotations",
+		truth("readOnlyHint", func(a *filters.ToolAnnotations) bool { return a.ReadOnly }),
+		truth("destructiveHint", func(a *filters.ToolAnnotations) bool { return a.Destructive }),
+		truth("idempotentHint", func(a *filters.ToolAnnotations) bool { return a.Idempotent }),
+		truth("openWorldHint", func(a *filters.ToolAnnotations) bool { return a.OpenWorld }))
+}
+
+func mcpType(s *schema) *objectType {
+	return newObjectType("MCP",
+		text("server", sizeName, func(x *filters.Exchange) string { return x.MCP.Server }),
+		text("method", sizeName, func(x *filters.Exchange) string { return x.MCP.Method }),
+		text("protocol_version", sizeName, func(x *filters.Exchange) string { return x.MCP.ProtocolVersion }),
+		text("session", sizeName, func(x *filters.Exchange) string { return x.MCP.Session }),
+		nested("tool", s.mcpTool, func(x *filters.Exchange) *filters.MCPTool { return &x.MCP.Tool }),
+		of("arguments", types.NewMapType(types.StringType, types.DynType), sizeFew, func(x *filters.Exchange) ref.Val {
+			return decodeArguments(s.adapter, x.MCP.Arguments)
+		}),
+		text("target", sizeLine, func(x *filters.Exchange) string { return x.MCP.Target }),
+		text("tool_use_id", sizeName, func(x *filters.Exchange) string { return x.MCP.ToolUseID }),
+		text("client", sizeName, func(x *filters.Exchange) string { return x.MCP.Client }),
+		text("client_version", sizeName, func(x *filters.Exchange) string { return x.MCP.ClientVersion }),
+		listOf(s, "blocks", s.block, sizeBlocks, func(x *filters.Exchange) []filters.Block { return x.Blocks }))
+}

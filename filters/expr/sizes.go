@@ -1,0 +1,103 @@
+package expr
+
+import (
+	"strings"
+
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/types"
+)
+
+// sizes tells CEL's estimator how large to expect what an expression reads: the sizes of the schema's fields, found by their path.
+type sizes struct{ env *Env }
+
+// EstimateCallCost leaves the price of every function to CEL.
+func (s sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
+
+// EstimateSize gives the size of a field, of an element of one, or, for values without a path, of something of the node's type.
+func (s sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
+	if known := node.ComputedSize(); known != nil && known.Max != unbounded {
+		return nil
+	}
+	size := s.pathSize(node.Path())
+	if size == 0 {
+		size = sizeOf(node.Type())
+	}
+	if size == 0 {
+		return nil
+	}
+	estimate := estimateOf(node.Type(), size)
+	return &estimate
+}
+
+// estimateOf adds what a container's elements measure.
+func estimateOf(t *types.Type, size uint64) cost.SizeEstimate {
+	all := cost.RangedSizeEstimate(0, size)
+	switch params := t.Parameters(); {
+	case t.Kind() == types.ListKind && len(params) == 1 && sizeOf(params[0]) > 0:
+		return cost.ListSizeEstimate(all, estimateOf(params[0], sizeOf(params[0])))
+	case t.Kind() == types.MapKind && len(params) == 2 && sizeOf(params[1]) > 0:
+		return cost.MapSizeEstimate(all, cost.RangedSizeEstimate(0, sizeName), estimateOf(params[1], sizeOf(params[1])))
+	}
+	return all
+}
+
+// pathSize walks a path such as llm.blocks.@items.text through the schema; 0 where it leaves it.
+func (s sizes) pathSize(path []string) uint64 {
+	if len(path) < 2 {
+		return 0
+	}
+	t := s.env.root(path[0])
+	for i, name := range path[1:] {
+		if strings.HasPrefix(name, "@") {
+			continue
+		}
+		if t == nil {
+			return 0
+		}
+		at, known := t.index[name]
+		if !known {
+			return 0
+		}
+		if i == len(path)-2 {
+			return t.fields[at].size
+		}
+		t = s.env.objectOf(t.fields[at].typ)
+	}
+	return 0
+}
+
+// root is the object type of a variable.
+func (e *Env) root(name string) *objectType {
+	return map[string]*objectType{
+		"identity": e.schema.identity, "request": e.schema.request, "llm": e.schema.llm, "mcp": e.schema.mcp, "variables": e.variable,
+	}[name]
+}
+
+// objectOf is the object type of t or of the elements of t.
+func (e *Env) objectOf(t *types.Type) *objectType {
+	if t.Kind() == types.ListKind && len(t.Parameters()) == 1 {
+		t = t.Parameters()[0]
+	}
+	for _, known := range e.schema.types() {
+		if known.celType == t {
+			return known
+		}
+	}
+	return nil
+}
+
+// sizeOf is what to expect of a value of which only the type is known.
+func sizeOf(t *types.Type) uint64 {
+	switch t.Kind() {
+	case types.StringKind, types.BytesKind, types.DynKind, types.AnyKind:
+		return sizeText
+	case types.ListKind:
+		return sizeBlocks
+	case types.MapKind:
+		return sizeFew
+	default:
+		return 0
+	}
+}

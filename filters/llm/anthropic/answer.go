@@ -1,0 +1,184 @@
+package anthropic
+
+import (
+	"strings"
+
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
+	"bartizan/filters/sse"
+	"bartizan/filters/strictjson"
+)
+
+// reading reads one answer into x.
+type reading struct {
+	x     *filters.Exchange
+	usage usage
+}
+
+// usage is what the provider has counted so far. Counts are cumulative: a later one replaces an earlier one.
+type usage struct{ input, cacheRead, cacheCreation, output, thinking int64 }
+
+func (u usage) counted() filters.Usage {
+	return filters.Usage{
+		Input: u.input + u.cacheRead + u.cacheCreation, Output: u.output,
+		CacheRead: u.cacheRead, CacheCreation: u.cacheCreation, Reasoning: u.thinking,
+	}
+}
+
+// found is what one event, or one JSON body, says.
+type found struct {
+	kind, model, stop, err string
+	calls                  []filters.ToolCall
+	usage                  usage
+}
+
+// Event reads an event of a stream by the type in its data, which is what the SDKs go by; the event's name repeats it.
+func (r *reading) Event(d *strictjson.Decoder, _ []byte) error { return r.Body(d) }
+
+// Body reads a message, an event or an error: no member means different things in them.
+func (r *reading) Body(d *strictjson.Decoder) error {
+	f := found{usage: r.usage}
+	for name := range d.Object() {
+		f.member(d, name)
+	}
+	if err := d.End(); err != nil {
+		return err
+	}
+	r.apply(f)
+	return nil
+}
+
+func (f *found) member(d *strictjson.Decoder, name []byte) {
+	switch kind := d.Kind(); string(name) {
+	case "type":
+		f.setKind(d.MaybeText())
+	case "model":
+		answer.SetName(&f.model, d.MaybeText())
+	case "stop_reason":
+		answer.SetName(&f.stop, d.MaybeText())
+	case "usage":
+		f.object(d, kind, f.count)
+	case "message": // message_start
+		f.object(d, kind, f.message)
+	case "delta": // message_delta
+		f.object(d, kind, f.message)
+	case "content_block": // content_block_start
+		if kind == '{' {
+			f.block(d)
+		}
+	case "content":
+		f.blocks(d, kind)
+	case "error":
+		f.object(d, kind, f.failure)
+	}
+}
+
+// setKind keeps only the types that matter, so that the many deltas cost no memory.
+func (f *found) setKind(kind []byte) {
+	switch string(kind) {
+	case "message_stop":
+		f.kind = "message_stop"
+	case "error":
+		f.kind = "error"
+	}
+}
+
+func (f *found) object(d *strictjson.Decoder, kind strictjson.Kind, member func(*strictjson.Decoder, []byte)) {
+	if kind != '{' {
+		return // null, or something of a version to come: skipped by the loop of the object around it
+	}
+	for name := range d.Object() {
+		member(d, name)
+	}
+}
+
+// message reads the members of a message or of its delta.
+func (f *found) message(d *strictjson.Decoder, name []byte) {
+	switch string(name) {
+	case "model", "stop_reason", "usage", "content":
+		f.member(d, name)
+	}
+}
+
+func (f *found) failure(d *strictjson.Decoder, name []byte) {
+	if string(name) == "type" {
+		answer.SetName(&f.err, d.MaybeText())
+	}
+}
+
+func (f *found) blocks(d *strictjson.Decoder, kind strictjson.Kind) {
+	if kind != '[' {
+		return
+	}
+	for range d.Array() {
+		if d.Kind() == '{' {
+			f.block(d)
+		}
+	}
+}
+
+// block reads a content block of the answer and notes a tool call, be it the caller's tool or the provider's.
+func (f *found) block(d *strictjson.Decoder) {
+	var call filters.ToolCall
+	isCall := false
+	for name := range d.Object() {
+		switch string(name) {
+		case "type":
+			isCall = strings.HasSuffix(string(d.MaybeText()), "tool_use")
+		case "id":
+			call.ID = answer.Name(d.MaybeText())
+		case "name":
+			call.Name = answer.Name(d.MaybeText())
+		}
+	}
+	if isCall {
+		f.calls = answer.AddToolCall(f.calls, call)
+	}
+}
+
+func (f *found) count(d *strictjson.Decoder, name []byte) {
+	switch string(name) {
+	case "input_tokens":
+		answer.SetTokens(d, &f.usage.input)
+	case "output_tokens":
+		answer.SetTokens(d, &f.usage.output)
+	case "cache_read_input_tokens":
+		answer.SetTokens(d, &f.usage.cacheRead)
+	case "cache_creation_input_tokens":
+		answer.SetTokens(d, &f.usage.cacheCreation)
+	case "output_tokens_details":
+		f.object(d, d.Kind(), func(d *strictjson.Decoder, name []byte) {
+			if string(name) == "thinking_tokens" {
+				answer.SetTokens(d, &f.usage.thinking)
+			}
+		})
+	}
+}
+
+func (r *reading) apply(f found) {
+	r.usage = f.usage
+	out := &r.x.Response
+	out.Usage = f.usage.counted()
+	answer.Replace(&out.Model, f.model)
+	answer.Replace(&out.StopReason, f.stop)
+	answer.Replace(&out.Error, f.err)
+	out.ToolCalls = answer.AddToolCall(out.ToolCalls, f.calls...)
+	if f.kind == "message_stop" {
+		out.Complete = true
+	}
+}
+
+// CutEvent ends a stream so that Claude Code shows the message after one try; an overloaded_error it would try four times.
+func (r *reading) CutEvent(why filters.Refusal) []byte {
+	kind := "api_error"
+	if why.Kind == filters.RefusedByPolicy {
+		kind = "permission_error"
+	}
+	return sse.Append(nil, "error", errorBody(kind, why))
+}
+
+// CutBody stands in the place of a held JSON answer, under the status that has already been sent.
+func (r *reading) CutBody(why filters.Refusal) []byte {
+	_, kind := refusal(why.Kind)
+	return errorBody(kind, why)
+}

@@ -1,0 +1,147 @@
+package anthropic
+
+import (
+	"strings"
+
+	"bartizan/filters"
+)
+
+// content reads what stands wherever the API takes content: a string, a list of content blocks, or one block. Origin is what
+// the place implies; empty: the role of the message decides.
+func (r *reader) content(origin filters.Origin) {
+	switch r.Kind() {
+	case '"':
+		r.AddText(filters.Block{Origin: origin})
+	case '{':
+		r.part(origin)
+	default:
+		for range r.Array() {
+			r.part(origin)
+		}
+	}
+}
+
+// part reads one content block. Its type may stand behind its content: so content is collected by the members' names, and the
+// type decides at the end where it comes from, or that the block is kept whole.
+func (r *reader) part(origin filters.Origin) {
+	var kind, name, id string
+	whole := false // keep the block whole
+	first, mark := len(r.Blocks), r.Mark()
+	for member := range r.Object() {
+		switch string(member) {
+		case "type":
+			kind = r.String()
+		case "name":
+			name = string(r.MaybeText())
+		case "tool_use_id":
+			id = string(r.MaybeText())
+		default:
+			whole = !r.partMember(string(member), origin) || whole
+		}
+	}
+	if r.Err() != nil {
+		return
+	}
+	if whole || len(r.Blocks) == first || !known(kind) {
+		r.AddRest(first, mark, filters.Block{Origin: origin})
+	}
+	r.settle(r.Blocks[first:], kind, name, id)
+}
+
+// partMember collects a member that can carry content. It says no to one whose shape it does not know.
+func (r *reader) partMember(member string, origin filters.Origin) bool {
+	block := filters.Block{Origin: origin}
+	switch kind := r.Kind(); member {
+	case "input":
+		r.AddJSON(block)
+	case "content":
+		if kind != '"' && kind != '[' && kind != '{' {
+			return kind == 'n'
+		}
+		r.content(origin)
+	case "source":
+		if kind == '{' {
+			r.source(origin)
+			return true
+		}
+		return r.text("text/plain", block)
+	case "text", "thinking", "title", "context", "url":
+		return r.text("text/plain", block)
+	case "data":
+		return r.text("application/octet-stream", block)
+	}
+	return true
+}
+
+// text collects a string; a null is as good as nothing.
+func (r *reader) text(mediaType string, block filters.Block) bool {
+	switch r.Kind() {
+	case '"':
+		r.AddString(mediaType, block)
+		return true
+	case 'n':
+		return true
+	}
+	return false
+}
+
+// known tells whether all content of a block of this type stands in the members that partMember collects.
+func known(kind string) bool {
+	switch kind {
+	case "text", "thinking", "redacted_thinking", "image", "document", "search_result", "tool_use", "server_tool_use", "mcp_tool_use",
+		"web_fetch_result", "compaction", "mid_conv_system":
+		return true
+	}
+	return strings.HasSuffix(kind, "tool_result")
+}
+
+// settle writes into the blocks of one content block what its type says. What comes through a tool stays a tool's, even a
+// document: the outermost type is settled last, and wins.
+func (r *reader) settle(blocks []filters.Block, kind, name, id string) {
+	var origin filters.Origin
+	switch {
+	case strings.HasSuffix(kind, "tool_result"):
+		origin, name = filters.OriginToolResult, id
+	case strings.HasSuffix(kind, "tool_use"), strings.HasSuffix(kind, "thinking"), kind == "compaction":
+		origin = filters.OriginAssistant
+	case kind == "document", kind == "search_result", kind == "web_fetch_result":
+		origin = filters.OriginDocument
+	case kind == "mid_conv_system":
+		origin = filters.OriginSystem
+	}
+	for i := range blocks {
+		if origin != "" {
+			blocks[i].Origin = origin
+		}
+		if name != "" {
+			blocks[i].Name = name
+		}
+	}
+}
+
+// source reads where an image or document comes from: data (base64 or text), a url, content blocks, or something named
+// elsewhere (file_id), which is kept whole.
+func (r *reader) source(origin filters.Origin) {
+	mediaType := "application/octet-stream"
+	first, mark, data := len(r.Blocks), r.Mark(), -1
+	for member := range r.Object() {
+		switch kind := r.Kind(); {
+		case string(member) == "media_type":
+			mediaType = r.String()
+		case string(member) == "data":
+			data = len(r.Blocks)
+			r.AddString("", filters.Block{Origin: origin})
+		case string(member) == "url" && kind == '"':
+			r.AddString("text/uri-list", filters.Block{Origin: origin})
+		case string(member) == "content" && (kind == '"' || kind == '['):
+			r.content(origin)
+		}
+	}
+	switch {
+	case r.Err() != nil:
+	case len(r.Blocks) == first:
+		r.AddRest(first, mark, filters.Block{Origin: origin})
+	case data >= 0:
+		r.Blocks[data].MediaType = mediaType
+	}
+}

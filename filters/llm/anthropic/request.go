@@ -1,0 +1,179 @@
+package anthropic
+
+import (
+	"strconv"
+
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/request"
+)
+
+// DecodeRequest reads the body of a message request into x.LLM, x.Blocks and x.Claimed.UserID. After an error x is as before.
+func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
+	r := &reader{request.New(x, body)}
+	messages := false
+	for name := range r.Object() {
+		switch string(name) {
+		case "messages":
+			messages = true
+			r.messages()
+		default:
+			r.member(string(name))
+		}
+	}
+	return r.Finish(x, messages)
+}
+
+// reader reads one request.
+type reader struct{ *request.Builder }
+
+// member reads a member of the request other than messages. All but model may be null, as if absent.
+func (r *reader) member(name string) {
+	if name == "model" {
+		r.LLM.Model = r.String()
+		return
+	}
+	if r.Null() {
+		return
+	}
+	switch name {
+	case "system":
+		first := len(r.Blocks)
+		r.content(filters.OriginSystem)
+		r.role(first, "system")
+	case "stream":
+		r.LLM.Stream = r.Bool()
+	case "max_tokens":
+		r.LLM.MaxTokens = r.Int64()
+	case "metadata":
+		r.metadata()
+	case "tools":
+		for range r.Array() {
+			r.tool()
+		}
+	case "mcp_servers":
+		for range r.Array() {
+			r.mcpServer()
+		}
+	case "container":
+		r.container()
+	case "fallbacks":
+		r.fallbacks()
+	}
+}
+
+func (r *reader) metadata() {
+	for name := range r.Object() {
+		if string(name) == "user_id" && !r.Null() {
+			r.UserID = r.String()
+		}
+	}
+}
+
+func (r *reader) messages() {
+	for range r.Array() {
+		r.LLM.Messages++
+		r.message()
+	}
+}
+
+// message reads one turn. Its role may stand behind its content, and is written into the blocks at the end.
+func (r *reader) message() {
+	var (
+		role    string
+		content bool
+		first   = len(r.Blocks)
+	)
+	for name := range r.Object() {
+		switch string(name) {
+		case "role":
+			role = r.String()
+		case "content":
+			content = true
+			r.content("")
+		}
+	}
+	if role == "" || !content {
+		r.Fail("want a message with role and content")
+		return
+	}
+	r.role(first, role)
+}
+
+// role gives the blocks from first on their role, and the origin that follows from it where their type implied none.
+func (r *reader) role(first int, role string) {
+	origin := filters.OriginUser
+	switch role {
+	case "assistant":
+		origin = filters.OriginAssistant
+	case "system":
+		origin = filters.OriginSystem
+	}
+	for i := first; i < len(r.Blocks); i++ {
+		r.Blocks[i].Role = role
+		if r.Blocks[i].Origin == "" {
+			r.Blocks[i].Origin = origin
+		}
+	}
+}
+
+// container reads {id, skills} or an id.
+func (r *reader) container() {
+	if r.Kind() == '"' {
+		r.Declare(filters.Declaration{Kind: "container", Name: r.String(), Pointer: r.Pointer()})
+		return
+	}
+	var id string
+	for name := range r.Object() {
+		switch {
+		case string(name) == "id":
+			id = string(r.MaybeText())
+		case string(name) == "skills" && r.Kind() == '[':
+			for range r.Array() {
+				r.named("skill", "skill_id")
+			}
+		}
+	}
+	r.Declare(filters.Declaration{Kind: "container", Name: id, Pointer: r.Pointer()})
+}
+
+// fallbacks reads a list of {model}, or the word "default" for the provider's own choice.
+func (r *reader) fallbacks() {
+	if r.Kind() == '"' {
+		r.Declare(filters.Declaration{Kind: "fallback_model", Name: r.String(), Pointer: r.Pointer()})
+		return
+	}
+	for i := range r.Array() {
+		if r.Kind() == '"' {
+			r.Declare(filters.Declaration{Kind: "fallback_model", Name: r.String(), Pointer: "/fallbacks/" + strconv.Itoa(i)})
+		} else {
+			r.named("fallback_model", "model")
+		}
+	}
+}
+
+// named reads an object and declares it under the name in its member key.
+func (r *reader) named(kind, key string) {
+	d := filters.Declaration{Kind: kind}
+	for name := range r.Object() {
+		if string(name) == key {
+			d.Name = r.String()
+		}
+	}
+	d.Pointer = r.Pointer()
+	r.Declare(d)
+}
+
+// mcpServer reads a server that the provider connects to by itself. Its authorization_token is left where it is.
+func (r *reader) mcpServer() {
+	d := filters.Declaration{Kind: "mcp_server"}
+	for name := range r.Object() {
+		switch string(name) {
+		case "name":
+			d.Name = r.String()
+		case "url":
+			d.URL = r.String()
+		}
+	}
+	d.Pointer = r.Pointer()
+	r.Declare(d)
+}

@@ -1,0 +1,79 @@
+// Package llm names the dialects of model APIs that Bartizan understands, and brings their codecs together.
+//
+// It promises that the control server, which writes routes, and the inspection service, which judges bodies, know the same
+// dialects and operations: what is not listed here has no route. It reads no bodies itself; the packages below it do, one per
+// dialect. Everything is a value built on demand: there is no state, no failure, and use is safe from anywhere.
+package llm
+
+import (
+	"slices"
+
+	"bartizan/filters"
+	"bartizan/filters/llm/anthropic"
+	"bartizan/filters/llm/openai"
+)
+
+// Dialect is the wire format of a model API.
+type Dialect struct {
+	Name             string
+	Codec            filters.Codec
+	Operations       []Operation
+	CredentialHeader string // the header, in lower case, that carries the provider's key
+	CredentialPrefix string // what stands before the key in it
+}
+
+// Operation is one call of a dialect that can be judged.
+type Operation struct {
+	Name   string // as Route.Operation
+	Method string // the HTTP method
+	Path   string // below the provider's base URL
+}
+
+// Lookup returns the dialect of that name.
+func Lookup(name string) (Dialect, bool) {
+	for _, d := range dialects() {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Dialect{}, false
+}
+
+// Codec returns the codec of the dialect of that name.
+func Codec(dialect string) (filters.Codec, bool) {
+	d, ok := Lookup(dialect)
+	return d.Codec, ok
+}
+
+// Dialects returns all names, sorted.
+func Dialects() []string {
+	var names []string
+	for _, d := range dialects() {
+		names = append(names, d.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Operation returns the operation of that name.
+func (d Dialect) Operation(name string) (Operation, bool) {
+	for _, o := range d.Operations {
+		if o.Name == name {
+			return o, true
+		}
+	}
+	return Operation{}, false
+}
+
+func dialects() []Dialect {
+	return []Dialect{
+		{
+			Name: "anthropic", Codec: anthropic.Codec{}, CredentialHeader: "x-api-key",
+			Operations: []Operation{{Name: "messages", Method: "POST", Path: "/v1/messages"}},
+		},
+		{
+			Name: "openai", Codec: openai.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
+			Operations: []Operation{{Name: "chat.completions", Method: "POST", Path: "/v1/chat/completions"}},
+		},
+	}
+}

@@ -1,0 +1,86 @@
+package answer
+
+import (
+	"strconv"
+
+	"bartizan/filters"
+	"bartizan/filters/strictjson"
+)
+
+// whole holds a JSON answer until it is complete and read.
+type whole struct {
+	x    *filters.Exchange
+	p    Protocol
+	held []byte
+	done bool // the answer has been passed on
+}
+
+func (w *whole) Write(p []byte) ([]byte, error) {
+	if len(w.held)+len(p) > MaxBody {
+		w.held = nil
+		return nil, unjudged("", "it is larger than "+strconv.Itoa(MaxBody>>20)+" MiB")
+	}
+	w.held = append(w.held, p...)
+	return nil, nil
+}
+
+func (w *whole) Close() ([]byte, error) {
+	if err := w.p.Body(strictjson.New(w.held)); err != nil {
+		w.held = nil
+		return nil, upstream(err)
+	}
+	w.x.Response.Complete, w.done = true, true
+	return w.held, nil
+}
+
+func (w *whole) Cut(r filters.Refusal) []byte {
+	if w.done {
+		return nil
+	}
+	return w.p.CutBody(r)
+}
+
+// failure passes an error of the upstream on, and holds a small one to read its type. It returns no error itself: what the
+// upstream says about a failure must reach the client, whose retries hang on its wording.
+type failure struct {
+	x    *filters.Exchange
+	p    Protocol
+	held []byte
+	flow bool // too large to hold: the rest passes at once
+}
+
+func (f *failure) Write(p []byte) ([]byte, error) {
+	if f.flow {
+		return p, nil
+	}
+	f.held = append(f.held, p...)
+	if len(f.held) <= MaxError {
+		return nil, nil
+	}
+	f.flow = true
+	return f.release(), nil
+}
+
+func (f *failure) Close() ([]byte, error) {
+	f.x.Response.Complete = true
+	if !f.flow {
+		_ = f.p.Body(strictjson.New(f.held)) // not JSON: nothing to read, and no reason to hold it back
+	}
+	f.flow = true
+	return f.release(), nil
+}
+
+func (f *failure) release() []byte {
+	out := f.held
+	f.held = nil
+	return out
+}
+
+// Cut works only as long as nothing has passed: half an error answer cannot become another one.
+func (f *failure) Cut(r filters.Refusal) []byte {
+	if f.flow {
+		return nil
+	}
+	f.flow, f.held = true, nil
+	return f.p.CutBody(r)
+}

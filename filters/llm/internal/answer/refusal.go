@@ -1,0 +1,29 @@
+package answer
+
+import (
+	"bartizan/filters"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Reply is a refusal as a whole answer: a JSON body with the headers that every dialect's SDK reads. Where trying again cannot
+// help, x-should-retry: false stops the SDKs (they retry 408, 409, 429 and everything from 500 on); where it can, retry-after
+// says when.
+func Reply(status int, r filters.Refusal, body []byte) filters.Reply {
+	headers := []filters.Header{{Name: "content-type", Value: "application/json"}}
+	if r.DecisionID != "" {
+		headers = append(headers, filters.Header{Name: "x-bartizan-decision", Value: r.DecisionID})
+	}
+	if r.Kind == filters.RefusedOverloaded || r.Kind == filters.RefusedUnrecordable {
+		headers = append(headers, filters.Header{Name: "retry-after", Value: "1"})
+	} else {
+		headers = append(headers, filters.Header{Name: "x-should-retry", Value: "false"})
+	}
+	return filters.Reply{Status: status, Headers: headers, Body: body}
+}
+
+// Quote returns s as a JSON string. What is not UTF-8 in it becomes U+FFFD.
+func Quote(s string) string {
+	q, _ := jsontext.AppendQuote(nil, s) // its error only tells that something was replaced
+	return string(q)
+}

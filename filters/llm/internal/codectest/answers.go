@@ -1,0 +1,168 @@
+package codectest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"bartizan/filters"
+	"bartizan/filters/sse"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var mediaTypes = map[string]string{".json": "application/json", ".sse": "text/event-stream", ".txt": "text/plain"}
+
+// answered is a golden's content.
+type answered struct {
+	Error    error `json:",omitempty"`
+	Passed   string
+	Response filters.Response
+}
+
+// open returns an exchange that awaits the answer in file, named NAME.STATUS.EXT.
+func open(t testing.TB, file string) *filters.Exchange {
+	parts := strings.Split(filepath.Base(file), ".")
+	status, err := strconv.Atoi(parts[max(0, len(parts)-2)])
+	if err != nil {
+		t.Fatalf("no status in the name %s", file)
+	}
+	return &filters.Exchange{Route: route, Response: filters.Response{Status: status, MediaType: mediaTypes[filepath.Ext(file)]}}
+}
+
+// read feeds an answer in chunks.
+func read(codec filters.Codec, x *filters.Exchange, chunks ...[]byte) (a answered, passed []byte) {
+	r, err := codec.Response(x)
+	for _, c := range chunks {
+		if err != nil {
+			break
+		}
+		var out []byte
+		out, err = r.Write(bytes.Clone(c))
+		passed = append(passed, out...)
+	}
+	if err == nil {
+		var out []byte
+		out, err = r.Close()
+		passed = append(passed, out...)
+	}
+	return answered{Error: err, Response: x.Response}, passed
+}
+
+func answers(t *testing.T, codec filters.Codec) {
+	for file, body := range samples(t, "answers") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			whole, passed := read(codec, open(t, file), body)
+			whole.Passed = describe(passed, body)
+			text, err := json.MarshalIndent(whole, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, file+".golden", append(text, '\n'))
+			for i := range body {
+				got, p := read(codec, open(t, file), body[:i], body[i:])
+				if diff := cmp.Diff(whole.Response, got.Response) + cmp.Diff(passed, p); diff != "" || (whole.Error == nil) != (got.Error == nil) {
+					t.Fatalf("cut at %d: error %v, %s", i, got.Error, diff)
+				}
+			}
+			got, p := read(codec, open(t, file), bytes.SplitAfter(body, nil)...)
+			if diff := cmp.Diff(whole.Response, got.Response) + cmp.Diff(passed, p); diff != "" {
+				t.Fatalf("byte by byte: %s", diff)
+			}
+		})
+	}
+}
+
+func describe(passed, body []byte) string {
+	switch {
+	case bytes.Equal(passed, body):
+		return "all"
+	case bytes.HasPrefix(body, passed):
+		return strconv.Itoa(len(passed)) + " of " + strconv.Itoa(len(body)) + " bytes"
+	default:
+		return "something else" // which is a fault of any codec that does not rewrite
+	}
+}
+
+// cuts ends every answer at every place, and reads what the client then has: whole events, the last of which is the refusal.
+func cuts(t *testing.T, codec filters.Codec) {
+	why := filters.Refusal{Kind: filters.RefusedByPolicy, Message: "no \"such\"\nthing", Policy: "p", Rule: "r", DecisionID: "id"}
+	for file, body := range samples(t, "answers") {
+		if x := open(t, file); x.Response.Status != 200 || filepath.Ext(file) == ".txt" {
+			continue
+		}
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			for i := range len(body) + 1 {
+				got, err := cut(codec, open(t, file), body[:i], why)
+				if err != nil {
+					continue // the answer itself was bad: a sample of its own
+				}
+				if filepath.Ext(file) == ".sse" {
+					got = lastEvent(t, got)
+				}
+				if !json.Valid(got) || !strings.Contains(string(got), `no \"such\"\nthing (rule p/r, decision id)`) {
+					t.Fatalf("cut at %d, the client reads %q", i, got)
+				}
+			}
+		})
+	}
+}
+
+func cut(codec filters.Codec, x *filters.Exchange, body []byte, why filters.Refusal) ([]byte, error) {
+	r, err := codec.Response(x)
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.Write(body)
+	return append(bytes.Clone(out), r.Cut(why)...), err
+}
+
+// lastEvent returns the data of the last event that is not [DONE], after checking that each stands alone.
+func lastEvent(t *testing.T, stream []byte) (data []byte) {
+	t.Helper()
+	var r sse.Reader
+	for e := range r.Feed(stream) {
+		if !e.Fires() || string(e.Data) == "[DONE]" {
+			continue
+		}
+		if !json.Valid(e.Data) {
+			t.Fatalf("event is no JSON: %q", e.Raw)
+		}
+		data = bytes.Clone(e.Data)
+	}
+	if e, whole := r.Close(); len(e.Raw) > 0 && !whole {
+		t.Fatalf("stream ends with half an event: %q", e.Raw)
+	}
+	return data
+}
+
+// FuzzAnswer is the body of a fuzz target: whatever the bytes and wherever they are cut, the conclusions are the same, and what
+// passes is a beginning of what came.
+func FuzzAnswer(f *testing.F, codec filters.Codec) {
+	for file, body := range samples(f, "answers") {
+		f.Add(body, uint16(len(body)/2), filepath.Ext(file) == ".sse")
+	}
+	f.Fuzz(func(t *testing.T, body []byte, at uint16, stream bool) {
+		name := "x.200.json"
+		if stream {
+			name = "x.200.sse"
+		}
+		i := int(at) % (len(body) + 1)
+		a, passedA := read(codec, open(t, name), body)
+		b, passedB := read(codec, open(t, name), body[:i], body[i:])
+		if diff := cmp.Diff(a.Response, b.Response) + cmp.Diff(passedA, passedB); diff != "" || (a.Error == nil) != (b.Error == nil) {
+			t.Fatalf("cut at %d: %v, %v, %s", i, a.Error, b.Error, diff)
+		}
+		var be *filters.BodyError
+		if a.Error != nil && (!errors.As(a.Error, &be) || be.Kind != filters.RefusedUpstream) {
+			t.Fatalf("not an upstream's BodyError: %v", a.Error)
+		}
+		if !bytes.HasPrefix(body, passedA) {
+			t.Fatalf("passed %q of %q", passedA, body)
+		}
+	})
+}

@@ -1,0 +1,42 @@
+package codectest
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bartizan/filters"
+)
+
+var kinds = []filters.RefusalKind{
+	filters.RefusedByPolicy, filters.RefusedMalformed, filters.RefusedTooLarge, filters.RefusedEncoding, filters.RefusedIdentity,
+	filters.RefusedUnknown, filters.RefusedHTTPMethod, filters.RefusedOverloaded, filters.RefusedUnrecordable, filters.RefusedUpstream,
+	filters.RefusedInternal, "a kind to come",
+}
+
+// refusals holds each kind of refusal, as a whole answer and as the end of a stream.
+func refusals(t *testing.T, codec filters.Codec) {
+	var b strings.Builder
+	for _, kind := range kinds {
+		r := filters.Refusal{Kind: kind, Message: "Finance has \"read-only\"\naccess, \xff.", DecisionID: "0192"}
+		if kind == filters.RefusedByPolicy {
+			r.Policy, r.Rule = "finance", "no-writes"
+		}
+		reply := codec.Refuse(&filters.Exchange{Route: route}, r)
+		if !json.Valid(reply.Body) {
+			t.Errorf("%s: %q is no JSON", kind, reply.Body)
+		}
+		fmt.Fprintf(&b, "== %s\n%d\n", kind, reply.Status)
+		for _, h := range reply.Headers {
+			fmt.Fprintf(&b, "%s: %s\n", h.Name, h.Value)
+		}
+		stream, err := codec.Response(open(t, "x.200.sse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "\n%s\n-- in a stream\n%s", reply.Body, stream.Cut(r))
+	}
+	golden(t, filepath.Join("testdata", "refusals.golden"), []byte(b.String()))
+}

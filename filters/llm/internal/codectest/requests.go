@@ -1,0 +1,104 @@
+package codectest
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"bartizan/filters"
+)
+
+// decoded is a golden's content.
+type decoded struct {
+	Error  error `json:",omitempty"`
+	LLM    *filters.LLM
+	UserID string `json:",omitempty"`
+	Blocks []block
+}
+
+type block struct{ Role, Origin, MediaType, Pointer, Name, Data string }
+
+func requests(t *testing.T, codec filters.Codec) {
+	for file, body := range samples(t, "requests") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			x := &filters.Exchange{Route: route}
+			got := decoded{Error: codec.DecodeRequest(x, body), LLM: x.LLM, UserID: x.Claimed.UserID}
+			for _, b := range x.Blocks {
+				got.Blocks = append(got.Blocks, block{b.Role, string(b.Origin), b.MediaType, b.Pointer, b.Name, string(b.Data)})
+			}
+			for _, b := range x.Blocks {
+				if err := resolves(body, b); err != nil {
+					t.Error(err)
+				}
+			}
+			text, err := json.MarshalIndent(got, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, file+".golden", append(text, '\n'))
+		})
+	}
+}
+
+// resolves checks with another parser that the block's pointer leads to its data.
+func resolves(body []byte, b filters.Block) error {
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return err
+	}
+	for _, tok := range strings.Split(b.Pointer, "/")[1:] {
+		tok = strings.NewReplacer("~1", "/", "~0", "~").Replace(tok)
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[tok]
+		case []any:
+			i, err := strconv.Atoi(tok)
+			if err != nil || i >= len(at) {
+				return fmt.Errorf("pointer %s leads nowhere", b.Pointer)
+			}
+			v = at[i]
+		}
+	}
+	if s, ok := v.(string); ok && strings.HasSuffix(s, string(b.Data)) { // suffix: of a data URI
+		return nil
+	}
+	var data any
+	if err := json.Unmarshal(b.Data, &data); err != nil || v == nil || !reflect.DeepEqual(v, data) {
+		return fmt.Errorf("pointer %s leads to %v, not to the block", b.Pointer, v)
+	}
+	return nil
+}
+
+// FuzzRequest is the body of a fuzz target: whatever the bytes, the codec refuses or finds blocks that lie where it says.
+func FuzzRequest(f *testing.F, codec filters.Codec) {
+	for _, body := range samples(f, "requests") {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		x := &filters.Exchange{Route: route}
+		if err := codec.DecodeRequest(x, body); err != nil {
+			if filters.AsRefusal(err, "").Kind == filters.RefusedInternal {
+				t.Fatalf("not a BodyError: %v", err)
+			}
+			if x.LLM != nil || x.Blocks != nil {
+				t.Fatal("a refused body left something behind")
+			}
+			return
+		}
+		if !json.Valid(body) || x.LLM.Model == "" {
+			t.Fatalf("accepted %q", body)
+		}
+		for _, b := range x.Blocks {
+			if b.Origin == "" || b.MediaType == "" && b.Data == nil {
+				t.Fatalf("incomplete block %+v", b)
+			}
+			if err := resolves(body, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package openai
+
+import (
+	"bytes"
+
+	"bartizan/filters"
+)
+
+// content reads a string, a list of content parts, or null.
+func (r *reader) content(origin filters.Origin, role string) {
+	switch {
+	case r.Null():
+	case r.Kind() == '"':
+		r.AddText(filters.Block{Origin: origin, Role: role})
+	default:
+		for range r.Array() {
+			r.part(filters.Block{Origin: origin, Role: role})
+		}
+	}
+}
+
+// part reads one content part. What carries its content is named like its type, so that the type need not come first. A part
+// of which nothing was collected is kept whole.
+func (r *reader) part(block filters.Block) {
+	kind := ""
+	first, mark := len(r.Blocks), r.Mark()
+	for name := range r.Object() {
+		switch string(name) {
+		case "type":
+			kind = r.String()
+		case "text", "refusal":
+			r.said(block)
+		case "image_url", "input_audio", "file":
+			switch r.Kind() {
+			case '{':
+				r.media(block)
+			case '"': // not OpenAI's, yet some servers take it
+				r.dataURI(block)
+			}
+		}
+	}
+	if r.Err() == nil && (len(r.Blocks) == first || !known(kind)) {
+		r.AddRest(first, mark, block)
+	}
+	if kind == "file" {
+		for i := first; i < len(r.Blocks); i++ {
+			r.Blocks[i].Origin = filters.OriginDocument
+		}
+	}
+}
+
+func known(kind string) bool {
+	switch kind {
+	case "text", "refusal", "image_url", "input_audio", "file":
+		return true
+	}
+	return false
+}
+
+// media reads {url}, {data, format} or {file_data, filename}. A file that is only named (file_id) is kept whole.
+func (r *reader) media(block filters.Block) {
+	format := ""
+	first, mark, audio := len(r.Blocks), r.Mark(), -1
+	for name := range r.Object() {
+		switch string(name) {
+		case "url", "file_data":
+			r.dataURI(block)
+		case "data":
+			audio = len(r.Blocks)
+			r.AddString("", block)
+		case "format":
+			format = r.String()
+		case "filename":
+			r.said(block)
+		case "file_id": // the content lies at the provider
+			r.said(block)
+		}
+	}
+	switch {
+	case r.Err() != nil:
+	case len(r.Blocks) == first:
+		r.AddRest(first, mark, block)
+	case audio >= 0:
+		r.Blocks[audio].MediaType = "audio/" + format
+	}
+}
+
+// dataURI reads data:<media type>;base64,<data> (RFC 2397) as its data, a web address as such, and anything else as bytes.
+func (r *reader) dataURI(block filters.Block) {
+	n := len(r.Blocks)
+	r.AddString("application/octet-stream", block)
+	if len(r.Blocks) == n {
+		return
+	}
+	b := &r.Blocks[n]
+	head, data, found := bytes.Cut(b.Data[:len(b.Data):len(b.Data)], []byte{','})
+	switch {
+	case found && len(head) >= 5 && bytes.EqualFold(head[:5], []byte("data:")):
+		mediaType, _, _ := bytes.Cut(head[5:], []byte{';'})
+		b.Data = data
+		if len(mediaType) > 0 {
+			b.MediaType = string(bytes.ToLower(mediaType))
+		}
+	case bytes.Contains(b.Data[:min(len(b.Data), 16)], []byte("://")):
+		b.MediaType = "text/uri-list"
+	}
+}

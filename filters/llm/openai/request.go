@@ -1,0 +1,162 @@
+package openai
+
+import (
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/request"
+)
+
+// DecodeRequest reads the body of a chat completion request into x.LLM, x.Blocks and x.Claimed.UserID. After an error x is as
+// before.
+func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
+	r := &reader{Builder: request.New(x, body)}
+	messages := false
+	for name := range r.Object() {
+		switch string(name) {
+		case "model":
+			r.LLM.Model = r.String()
+		case "messages":
+			messages = true
+			for range r.Array() {
+				r.LLM.Messages++
+				r.message()
+			}
+		default:
+			r.member(string(name))
+		}
+	}
+	if r.limit > 0 {
+		r.LLM.MaxTokens = r.limit
+	}
+	return r.Finish(x, messages)
+}
+
+// reader reads one request.
+type reader struct {
+	*request.Builder
+	limit int64 // max_completion_tokens, which goes before the older max_tokens
+}
+
+// member reads a member of the request other than model and messages. Null is as good as absent.
+func (r *reader) member(name string) {
+	if r.Null() {
+		return
+	}
+	switch name {
+	case "stream":
+		r.LLM.Stream = r.Bool()
+	case "max_tokens":
+		r.LLM.MaxTokens = r.Int64()
+	case "max_completion_tokens":
+		r.limit = r.Int64()
+	case "user":
+		r.UserID = r.String()
+	case "tools":
+		for range r.Array() {
+			r.tool()
+		}
+	case "functions": // before tools
+		for range r.Array() {
+			r.function(filters.Tool{Type: "custom"})
+		}
+	case "web_search_options":
+		r.Skip()
+		r.Declare(filters.Declaration{Kind: "server_tool", Name: "web_search_options", Pointer: r.Pointer()})
+	case "models", "fallbacks": // not OpenAI's: gateways that speak this dialect take other models from here
+		r.fallbacks()
+	case "prediction":
+		r.prediction()
+	}
+}
+
+func (r *reader) fallbacks() {
+	if r.Kind() != '[' {
+		r.Skip()
+		return
+	}
+	for range r.Array() {
+		d := filters.Declaration{Kind: "fallback_model"}
+		if r.Kind() == '"' {
+			d.Name = r.String()
+		} else {
+			d.Name = string(r.Value())
+		}
+		d.Pointer = r.Pointer()
+		r.Declare(d)
+	}
+}
+
+// prediction reads text that the caller expects the model to answer.
+func (r *reader) prediction() {
+	for name := range r.Object() {
+		if string(name) == "content" {
+			r.content(filters.OriginUser, "user")
+		}
+	}
+}
+
+// message reads one turn. Its role may stand behind its content, and is written into the blocks at the end.
+func (r *reader) message() {
+	var role, id string
+	first := len(r.Blocks)
+	for name := range r.Object() {
+		switch string(name) {
+		case "role":
+			role = r.String()
+		case "tool_call_id":
+			id = string(r.MaybeText())
+		case "content":
+			r.content("", "")
+		case "refusal", "reasoning_content": // what the model said beside its content; the second is other providers'
+			r.said(filters.Block{})
+		case "tool_calls":
+			r.calls()
+		case "function_call":
+			if !r.Null() {
+				r.called("")
+			}
+		case "audio":
+			if !r.Null() {
+				r.AddJSON(filters.Block{})
+			}
+		}
+	}
+	if role == "" {
+		r.Fail("want a message with a role")
+		return
+	}
+	r.settle(r.Blocks[first:], role, id)
+}
+
+// said reads text, or keeps what stands in its place.
+func (r *reader) said(block filters.Block) {
+	switch {
+	case r.Null():
+	case r.Kind() == '"':
+		r.AddText(block)
+	default:
+		r.AddJSON(block)
+	}
+}
+
+// settle gives the blocks of a message its role, and the origin that follows from it where their kind implied none.
+func (r *reader) settle(blocks []filters.Block, role, id string) {
+	origin := filters.OriginUser
+	switch role {
+	case "assistant":
+		origin = filters.OriginAssistant
+	case "system", "developer":
+		origin = filters.OriginSystem
+	case "tool", "function":
+		origin = filters.OriginToolResult
+	}
+	for i := range blocks {
+		b := &blocks[i]
+		b.Role = role
+		if b.Origin == "" || origin == filters.OriginToolResult {
+			b.Origin = origin
+		}
+		if b.Name == "" {
+			b.Name = id
+		}
+	}
+}

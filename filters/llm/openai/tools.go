@@ -1,0 +1,104 @@
+package openai
+
+import "bartizan/filters"
+
+// tool reads one entry of tools[]: {type, <type>: {name, …}}. The caller's own are of type function or custom; any other type
+// is the provider's tool, which the request switches on.
+func (r *reader) tool() {
+	var kind string
+	t := filters.Tool{Type: "custom"}
+	first, mark, tools := len(r.Blocks), r.Mark(), len(r.LLM.Tools)
+	for name := range r.Object() {
+		switch string(name) {
+		case "type":
+			kind = r.String()
+		case "function", "custom":
+			r.function(t)
+		}
+	}
+	if r.Err() != nil {
+		return
+	}
+	if own := kind == "function" || kind == "custom"; own && len(r.LLM.Tools) > tools {
+		return
+	}
+	if kind == "" {
+		r.Fail("want a tool with a type")
+		return
+	}
+	t.Type, t.Pointer = kind, r.Pointer()
+	r.LLM.Tools = r.LLM.Tools[:tools]
+	r.Tool(t)
+	r.AddRest(first, mark, filters.Block{Origin: filters.OriginToolDefinition, Name: kind})
+	r.Declare(filters.Declaration{Kind: "server_tool", Name: kind, Pointer: t.Pointer})
+}
+
+// function reads {name, description, parameters} or {name, description, format}.
+func (r *reader) function(t filters.Tool) {
+	first, mark := len(r.Blocks), r.Mark()
+	definition := filters.Block{Origin: filters.OriginToolDefinition}
+	for name := range r.Object() {
+		switch string(name) {
+		case "name":
+			t.Name = r.String()
+		case "description":
+			if !r.Null() {
+				r.AddText(definition)
+			}
+		case "parameters", "format":
+			if !r.Null() {
+				r.AddJSON(definition)
+			}
+		}
+	}
+	if r.Err() != nil {
+		return
+	}
+	t.Pointer = r.Pointer()
+	if len(r.Blocks) == first {
+		r.AddRest(first, mark, definition)
+	}
+	for i := first; i < len(r.Blocks); i++ {
+		r.Blocks[i].Name = t.Name
+	}
+	r.Tool(t)
+}
+
+// calls reads the tool calls of an assistant's turn.
+func (r *reader) calls() {
+	if r.Null() {
+		return
+	}
+	for range r.Array() {
+		first, mark, id := len(r.Blocks), r.Mark(), ""
+		for name := range r.Object() {
+			switch string(name) {
+			case "id":
+				id = string(r.MaybeText())
+			case "function", "custom":
+				r.called(id)
+			}
+		}
+		if len(r.Blocks) == first {
+			r.AddRest(first, mark, filters.Block{Origin: filters.OriginAssistant, Name: id})
+		}
+	}
+}
+
+// called reads {name, arguments} or {name, input}. Arguments are JSON inside of a string, a custom tool's input is free text.
+func (r *reader) called(id string) {
+	name, first := id, len(r.Blocks)
+	for member := range r.Object() {
+		switch string(member) {
+		case "name":
+			name = r.String()
+		case "arguments":
+			r.AddString("application/json", filters.Block{Origin: filters.OriginAssistant})
+		case "input":
+			r.AddText(filters.Block{Origin: filters.OriginAssistant})
+		}
+	}
+	for i := first; i < len(r.Blocks); i++ {
+		r.Blocks[i].Name = name
+	}
+}

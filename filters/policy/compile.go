@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bartizan/filters"
+	"bartizan/filters/expr"
+	"bartizan/filters/manifest"
+)
+
+// Set is compiled policies. The zero Set has none and allows everything that reaches it.
+type Set struct {
+	surfaces map[filters.Surface]*surface
+}
+
+type surface struct {
+	env      *expr.Env // without variables
+	policies []*compiled
+}
+
+// compiled is a policy with its programs.
+type compiled struct {
+	*Policy
+	env        *expr.Env // with the policy's variables
+	conditions []*expr.Program
+	rules      []compiledRule
+}
+
+type compiledRule struct {
+	*Rule
+	program *expr.Program
+}
+
+// Compile type checks and prices every expression. It keeps the policies, which must not change afterwards. The errors are all of
+// them, sorted; the set is nil when there is one.
+func Compile(policies []*Policy) (*Set, manifest.Errors) {
+	c := compiler{set: &Set{surfaces: map[filters.Surface]*surface{}}, seen: map[string]manifest.Position{}}
+	for _, p := range policies {
+		c.policy(p)
+	}
+	if len(c.errs) > 0 {
+		c.errs.Sort()
+		return nil, c.errs
+	}
+	return c.set, nil
+}
+
+type compiler struct {
+	set  *Set
+	seen map[string]manifest.Position
+	errs manifest.Errors
+}
+
+func (c *compiler) report(at manifest.Position, format string, args ...any) {
+	at.Line, at.Column = max(at.Line, 1), max(at.Column, 1)
+	c.errs = append(c.errs, &manifest.Error{Position: at, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *compiler) policy(p *Policy) {
+	if first, twice := c.seen[p.Name]; twice {
+		c.report(p.At, "policy %q is there already, at %v", p.Name, first)
+	}
+	c.seen[p.Name] = p.At
+	if wrong := p.unknown(); wrong != "" {
+		c.report(p.At, "policy %q: unknown %s", p.Name, wrong)
+		return
+	}
+	s, err := c.surface(p.Surface)
+	if err != nil {
+		c.report(p.At, "policy %q: %v", p.Name, err)
+		return
+	}
+	s.policies = append(s.policies, c.expressions(p, s.env))
+}
+
+// unknown names a value that this version does not know: a bundle may come from a newer control server, and what is not understood
+// must not be taken for something else.
+func (p *Policy) unknown() string {
+	switch {
+	case p.FailurePolicy != Fail && p.FailurePolicy != Ignore:
+		return fmt.Sprintf("failurePolicy %q", p.FailurePolicy)
+	case p.Mode != Enforce && p.Mode != Observe:
+		return fmt.Sprintf("mode %q", p.Mode)
+	}
+	for _, r := range p.Rules {
+		if r.Action < filters.ActionAllow || r.Action > filters.ActionDeny {
+			return fmt.Sprintf("action of rule %q", r.Name)
+		}
+		if !slices.Contains(severities(), r.Severity) {
+			return fmt.Sprintf("severity %q of rule %q", r.Severity, r.Name)
+		}
+	}
+	return ""
+}
+
+func (c *compiler) surface(name filters.Surface) (*surface, error) {
+	if s := c.set.surfaces[name]; s != nil {
+		return s, nil
+	}
+	env, err := expr.NewEnv(name)
+	if err != nil {
+		return nil, err
+	}
+	c.set.surfaces[name] = &surface{env: env}
+	return c.set.surfaces[name], nil
+}
+
+func (c *compiler) expressions(p *Policy, env *expr.Env) *compiled {
+	out := &compiled{Policy: p, env: env}
+	var broken []string // variables that did not compile: what reads them is not reported again
+	for _, v := range p.Variables {
+		if mentions(v.Expression, broken) {
+			broken = append(broken, v.Name)
+			continue
+		}
+		program, bad := out.env.CompileValue(v.Expression)
+		if bad != nil {
+			c.errs = append(c.errs, bad)
+			broken = append(broken, v.Name)
+			continue
+		}
+		next, err := out.env.Declare(v.Name, program)
+		if err != nil {
+			c.report(v.Expression.Position, "%v", err)
+			continue
+		}
+		out.env = next
+	}
+	for _, m := range p.MatchConditions {
+		out.conditions = append(out.conditions, c.expression(out.env, m, broken))
+	}
+	for i := range p.Rules {
+		out.rules = append(out.rules, compiledRule{&p.Rules[i], c.expression(out.env, p.Rules[i].Expression, broken)})
+	}
+	return out
+}
+
+func (c *compiler) expression(env *expr.Env, source manifest.String, broken []string) *expr.Program {
+	if mentions(source, broken) {
+		return nil
+	}
+	program, bad := env.Compile(source)
+	if bad != nil {
+		c.errs = append(c.errs, bad)
+	}
+	return program
+}
+
+func mentions(source manifest.String, variables []string) bool {
+	return slices.ContainsFunc(variables, func(name string) bool { return strings.Contains(source.Value, "variables."+name) })
+}

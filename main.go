@@ -1,0 +1,502 @@
+// Command bartizan is the control plane between AI agents, models and tools: it sees, judges and records every model call and
+// every MCP call. `bartizan up` runs all of it on one machine; `bartizan --help` shows the rest.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/credentials"
+
+	"bartizan/envoy"
+	"bartizan/extproc"
+	"bartizan/extproc/audit/natsd"
+	"bartizan/extproc/audit/tail"
+	"bartizan/filters/manifest"
+	"bartizan/xds"
+	"bartizan/xds/starter"
+	"bartizan/xds/status"
+)
+
+// Exit codes beside 0 and 1.
+const (
+	exitUsage       = 2
+	exitPolicyError = 3 // the policy repository does not compile
+	exitBroken      = 4 // verify: the chain of records is broken
+)
+
+type cli struct {
+	LogLevel  slog.Level `default:"info" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
+	LogFormat string     `default:"text" enum:"text,json" help:"How to log: text or json."`
+
+	Up      upCmd      `cmd:"" help:"Run the whole gateway on this machine: Envoy, judging, control server, NATS."`
+	Init    initCmd    `cmd:"" help:"Write a starter policy repository."`
+	Check   checkCmd   `cmd:"" help:"Read a policy repository and report every error in it."`
+	Key     keyCmd     `cmd:"" help:"Virtual keys."`
+	Status  statusCmd  `cmd:"" help:"Which commit is live on which node, and who refused what."`
+	Tail    tailCmd    `cmd:"" help:"Follow decisions as they arrive."`
+	Verify  verifyCmd  `cmd:"" help:"Prove that no record is missing or changed."`
+	Extproc extprocCmd `cmd:"" help:"Run the inspection service alone."`
+	Xds     xdsCmd     `cmd:"" name:"xds" help:"Run the control server alone."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	var c cli
+	host, _ := os.Hostname()
+	parser := kong.Must(&c, kong.Name("bartizan"), kong.Vars{"hostname": host}, kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Description("The gateway between AI agents, models and tools: it sees, judges and records every model call and every MCP call."))
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		parser.Errorf("%v", err)
+		os.Exit(exitUsage)
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	command.Bind(c.logger())
+	err = command.Run()
+	stop()
+	os.Exit(report(err))
+}
+
+func (c cli) logger() *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+}
+
+// report prints an error once and says with what to exit.
+func report(err error) int {
+	var mistakes manifest.Errors
+	var broken brokenChain
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &mistakes):
+		fmt.Fprintln(os.Stderr, mistakes.Error())
+		fmt.Fprintf(os.Stderr, "\n%d error(s); nothing was changed\n", len(mistakes))
+		return exitPolicyError
+	case errors.As(err, &broken):
+		return exitBroken
+	default:
+		fmt.Fprintln(os.Stderr, "bartizan:", err)
+		return 1
+	}
+}
+
+// policyFlags name a policy repository.
+type policyFlags struct {
+	Policies string        `default:"policies" env:"BARTIZAN_POLICIES" help:"Policy repository: a Git repository (path or URL, also bare) or a plain folder."`
+	Branch   string        `help:"Branch of a Git repository; empty: the one that HEAD names."`
+	Path     string        `help:"Folder of the policies within the repository."`
+	Poll     time.Duration `default:"2s" help:"How often to look for a new commit."`
+	Watch    bool          `help:"Follow the files as they are, committed or not, even in a Git repository."`
+}
+
+func (p policyFlags) source(log *slog.Logger) xds.Repository {
+	return xds.Repository{Location: p.Policies, Branch: p.Branch, Path: p.Path, Poll: p.Poll, Watch: p.Watch, Log: log}
+}
+
+// stateFlag names the folder that a gateway on this machine keeps its state in.
+type stateFlag struct {
+	State string `type:"path" default:".bartizan/state" env:"BARTIZAN_STATE" help:"Folder for records, keys of its own and sockets."`
+}
+
+func (s stateFlag) socket(name string) string { return filepath.Join(s.State, "run", name) }
+
+type upCmd struct {
+	policyFlags
+	stateFlag
+	NATSListen  string        `name:"nats-listen" default:"127.0.0.1:4222" help:"Where the embedded NATS listens; loopback only."`
+	NATSURL     string        `name:"nats-url" env:"BARTIZAN_NATS_URL" help:"Use this NATS instead of an embedded one."`
+	Metrics     string        `default:"127.0.0.1:9464" help:"Where /metrics, /healthz and /readyz are served; empty: nowhere."`
+	Concurrency int           `help:"Envoy's worker threads; 0: as many as processors."`
+	Drain       time.Duration `default:"10s" help:"How long running exchanges may take to end."`
+	Wait        time.Duration `default:"2m" help:"How long the start may take, the download of Envoy included."`
+}
+
+// Run starts the roles from the inside out, and ends them from the outside in.
+func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
+	repository := c.source(log.With("role", "xds"))
+	first, err := repository.Load(ctx, c.options())
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(c.State, "run"), 0o700); err != nil {
+		return fmt.Errorf("make state folder: %w", err)
+	}
+	missing, err := first.WriteSecrets(c.options().SecretsDir, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	for _, missing := range missing {
+		log.Warn("no credential: calls of this provider will fail", "secret", missing.Name, "set", missing.Variable)
+	}
+	nats := c.NATSURL
+	if nats == "" {
+		server, err := natsd.Start(natsd.Options{StateDir: filepath.Join(c.State, "nats"), Addr: c.NATSListen, Logger: log.With("role", "nats")})
+		if err != nil {
+			return err
+		}
+		defer server.Shutdown()
+		nats = server.GatewayURL()
+	}
+
+	// Two contexts: Envoy ends first, so that what stands behind it is never missed by a request.
+	inner, endInner := context.WithCancel(context.WithoutCancel(ctx))
+	defer endInner()
+	group, inner := errgroup.WithContext(inner)
+	group.Go(func() error { return c.xds(repository).Run(inner) })
+	group.Go(func() error { return extproc.Run(inner, c.extproc(nats, log)) })
+	err = c.envoy(ctx, inner, first, log)
+	endInner()
+	return errors.Join(err, group.Wait())
+}
+
+func (c *upCmd) options() xds.Options {
+	return xds.Options{SecretsDir: filepath.Join(c.State, "secrets"), CAFile: xds.SystemCAFile()}
+}
+
+func (c *upCmd) xds(repository xds.Repository) xds.Service {
+	return xds.Service{Repository: repository, Options: c.options(), Listen: "unix:" + c.socket("xds.sock"), Status: "unix:" + c.socket("status.sock")}
+}
+
+func (c *upCmd) extproc(nats string, log *slog.Logger) extproc.Config {
+	return extproc.Config{
+		NodeID: "local", Version: version(), Listen: "unix:" + c.socket("extproc.sock"), ControlServer: "unix:" + c.socket("xds.sock"),
+		StateDir: filepath.Join(c.State, "extproc"), NATS: nats, Admin: c.Metrics, Drain: c.Drain, Log: log.With("role", "extproc"),
+	}
+}
+
+// envoy runs Envoy until ctx ends or what stands behind it does.
+func (c *upCmd) envoy(ctx, inner context.Context, first *xds.Loaded, log *slog.Logger) error {
+	start, cancel := context.WithTimeout(ctx, c.Wait)
+	defer cancel()
+	process, err := envoy.Start(start, envoy.Config{
+		RunDir: c.socket("envoy"), XDSSocket: c.socket("xds.sock"), ExtProcSocket: c.socket("extproc.sock"), NodeID: "envoy/local",
+		Concurrency: c.Concurrency, StopTime: c.Drain, Log: log.With("role", "envoy"),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain+10*time.Second)
+		defer cancel()
+		if err := process.Stop(stop); err != nil {
+			log.Error("envoy did not stop in order", "error", err)
+		}
+	}()
+	waiting, cancel := context.WithCancel(start)
+	defer cancel()
+	defer context.AfterFunc(inner, cancel)()
+	if err := process.Ready(waiting, first.Listeners); err != nil {
+		return errors.Join(err, context.Cause(inner))
+	}
+	listeners, err := process.Listeners(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.announce(listeners, first); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-inner.Done():
+		return context.Cause(inner)
+	case <-process.Done():
+		return process.Err()
+	}
+}
+
+// announce says how to use the gateway, and leaves its addresses for other programs in endpoints.json.
+func (c *upCmd) announce(listeners map[string]string, first *xds.Loaded) error {
+	raw, err := json.MarshalIndent(map[string]any{"listeners": listeners, "commit": first.Commit}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(c.State, "endpoints.json"), append(raw, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write endpoints: %w", err)
+	}
+	fmt.Printf("bartizan is up, with %s at commit %.12s\n", c.Policies, first.Commit)
+	for name, address := range listeners {
+		fmt.Printf("\n  listener %s: http://%s\n", name, address)
+		for _, p := range first.Paths {
+			fmt.Printf("    %-14s http://%s%s\n", p.Name, address, p.Path)
+		}
+	}
+	fmt.Printf("\n  decisions: bartizan tail --state %s\n  Ctrl-C ends it.\n", c.State)
+	return nil
+}
+
+// tlsFlags are what a role on TCP wants: both sides prove who they are.
+type tlsFlags struct {
+	TLSCert string `name:"tls-cert" type:"path" help:"This side's certificate (PEM), for TCP."`
+	TLSKey  string `name:"tls-key" type:"path" help:"Its key (PEM)."`
+	TLSCA   string `name:"tls-ca" type:"path" help:"Who must have signed the other side's certificate (PEM)."`
+}
+
+func (f tlsFlags) credentials() (credentials.TransportCredentials, error) {
+	if f.TLSCert == "" && f.TLSKey == "" && f.TLSCA == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("load --tls-cert and --tls-key: %w", err)
+	}
+	ca, err := os.ReadFile(f.TLSCA)
+	if err != nil {
+		return nil, fmt.Errorf("load --tls-ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("load --tls-ca: no certificate in %s", f.TLSCA)
+	}
+	return credentials.NewTLS(&tls.Config{
+		Certificates: []tls.Certificate{pair}, RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13,
+	}), nil
+}
+
+type xdsCmd struct {
+	policyFlags
+	tlsFlags
+	Listen  string `required:"" help:"Delta ADS: unix:/path, or host:port with the TLS flags."`
+	Status  string `help:"Status, metrics and health over HTTP: unix:/path or host:port."`
+	Secrets string `default:"/etc/bartizan/secrets" help:"Folder of provider credentials, as Envoy sees it."`
+	CAFile  string `name:"ca-file" help:"Certificates that upstreams are checked against, as Envoy sees them; empty: this machine's."`
+}
+
+// Run serves until interrupted.
+func (c *xdsCmd) Run(ctx context.Context, log *slog.Logger) error {
+	creds, err := c.credentials()
+	if err != nil {
+		return err
+	}
+	if c.CAFile == "" {
+		c.CAFile = xds.SystemCAFile()
+	}
+	return xds.Service{
+		Repository: c.source(log), Options: xds.Options{SecretsDir: c.Secrets, CAFile: c.CAFile}, Listen: c.Listen, TLS: creds, Status: c.Status,
+	}.Run(ctx)
+}
+
+type extprocCmd struct {
+	stateFlag
+	tlsFlags
+	Listen        string        `required:"" help:"Where Envoy comes: unix:/path, or host:port with the TLS flags."`
+	ControlServer string        `required:"" help:"The control server: unix:/path or host:port."`
+	NATSURL       string        `name:"nats-url" required:"" env:"BARTIZAN_NATS_URL" help:"URL of NATS."`
+	NodeID        string        `default:"${hostname}" help:"Name of this replica."`
+	Metrics       string        `help:"Where /metrics, /healthz and /readyz are served: unix:/path or host:port."`
+	Drain         time.Duration `default:"20s" help:"How long running exchanges may take to end."`
+	Budget        int64         `help:"Bytes of request bodies under judgement at once; 0: 1 GiB."`
+}
+
+// Run serves until interrupted.
+func (c *extprocCmd) Run(ctx context.Context, log *slog.Logger) error {
+	creds, err := c.credentials()
+	if err != nil {
+		return err
+	}
+	config := extproc.Config{
+		NodeID: c.NodeID, Version: version(), Listen: c.Listen, ControlServer: c.ControlServer, StateDir: c.State, NATS: c.NATSURL,
+		Admin: c.Metrics, Drain: c.Drain, Budget: c.Budget, Log: log,
+	}
+	if !strings.HasPrefix(c.Listen, "unix:") {
+		config.TLS = creds
+	}
+	if !strings.HasPrefix(c.ControlServer, "unix:") {
+		config.ControlTLS = creds
+	}
+	return extproc.Run(ctx, config)
+}
+
+type initCmd struct {
+	Dir   string   `arg:"" optional:"" default:"policies" type:"path" help:"Folder to make; it must be empty or absent."`
+	User  string   `default:"me@localhost" help:"Who the first virtual key stands for."`
+	Group []string `default:"developers" help:"Groups of that user."`
+}
+
+// Run writes the repository and shows its first key, once.
+func (c *initCmd) Run() error {
+	key := starter.NewKey(c.User, c.Group)
+	if err := starter.Write(c.Dir, key.YAML); err != nil {
+		return err
+	}
+	fmt.Printf("%s is a Git repository with a starter policy.\n\nVirtual key for %s, shown this once:\n\n    %s\n\nNext: bartizan up --policies %s\n", c.Dir, c.User, key.Text, c.Dir)
+	return nil
+}
+
+type checkCmd struct {
+	policyFlags
+	Output string `short:"o" default:"text" enum:"text,json" help:"text or json."`
+}
+
+// Run reports every error, or what the repository amounts to. It changes nothing.
+func (c *checkCmd) Run(ctx context.Context, log *slog.Logger) error {
+	loaded, err := c.source(log).Load(ctx, xds.Options{SecretsDir: "/etc/bartizan/secrets"})
+	var mistakes manifest.Errors
+	if c.Output == "json" && (err == nil || errors.As(err, &mistakes)) {
+		if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": err == nil, "errors": mistakes}); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if c.Output == "text" {
+		fmt.Printf("%s at %.12s is sound: %s\n", c.Policies, loaded.Commit, loaded.Summary())
+	}
+	return nil
+}
+
+type keyCmd struct {
+	New keyNewCmd `cmd:"" help:"Make a virtual key: shows it once, and the lines for the Gateway."`
+}
+
+type keyNewCmd struct {
+	User  string   `required:"" help:"Who the key stands for, such as an e-mail address."`
+	Group []string `help:"A group of that user; may be given more than once."`
+}
+
+// Run prints the key to standard error and the YAML to standard output, so that the YAML can be redirected without the key.
+func (c *keyNewCmd) Run() error {
+	key := starter.NewKey(c.User, c.Group)
+	fmt.Fprintf(os.Stderr, "The key, shown this once:\n\n    %s\n\nFor spec.virtualKeys of the Gateway:\n\n", key.Text)
+	fmt.Print(key.YAML)
+	return nil
+}
+
+type statusCmd struct {
+	stateFlag
+	Socket string `type:"path" help:"Status socket of a control server; empty: that of the state folder."`
+	Output string `short:"o" default:"text" enum:"text,json" help:"text or json."`
+}
+
+// Run asks the control server.
+func (c *statusCmd) Run(ctx context.Context) error {
+	if c.Socket == "" {
+		c.Socket = c.socket("status.sock")
+	}
+	s, err := status.Fetch(ctx, c.Socket)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(s)
+	}
+	return status.WriteText(os.Stdout, s)
+}
+
+// natsFlags find the NATS that holds the records.
+type natsFlags struct {
+	stateFlag
+	NATSURL string `name:"nats-url" env:"BARTIZAN_NATS_URL" help:"URL of NATS; empty: the embedded one of the state folder."`
+}
+
+func (f natsFlags) url() (string, error) {
+	if f.NATSURL != "" {
+		return f.NATSURL, nil
+	}
+	url, err := natsd.ReadURL(filepath.Join(f.State, "nats"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("no gateway has run with state folder %s: give --state or --nats-url", f.State)
+	}
+	return url, err
+}
+
+type tailCmd struct {
+	natsFlags
+	Since  time.Duration `help:"Begin so long ago."`
+	All    bool          `help:"Begin with the first record there is."`
+	Output string        `short:"o" default:"text" enum:"text,json" help:"text (a line a record) or json (the record itself)."`
+}
+
+// Run prints records until interrupted.
+func (c *tailCmd) Run(ctx context.Context) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	colour := isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == ""
+	return tail.Follow(ctx, url, tail.Options{Since: c.Since, All: c.All}, func(e tail.Event) error {
+		if c.Output == "json" {
+			_, err := fmt.Println(string(e.Raw))
+			return err
+		}
+		return tail.WriteText(os.Stdout, e, colour)
+	})
+}
+
+type verifyCmd struct {
+	natsFlags
+	Output string `short:"o" default:"text" enum:"text,json" help:"text or json."`
+}
+
+type brokenChain struct{ error }
+
+// Run exits with 4 where the chain is broken.
+func (c *verifyCmd) Run(ctx context.Context) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	report, err := tail.Verify(ctx, url)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		err = json.NewEncoder(os.Stdout).Encode(report)
+	} else {
+		err = report.WriteText(os.Stdout)
+	}
+	if err == nil && !report.OK() {
+		return brokenChain{errors.New("broken")}
+	}
+	return err
+}
+
+type versionCmd struct{}
+
+// Run prints the version of the build.
+func (versionCmd) Run() error {
+	fmt.Println("bartizan", version())
+	return nil
+}
+
+// version is the module version, else the commit that the binary was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "devel"
+}

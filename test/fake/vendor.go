@@ -1,0 +1,172 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// Options configure a fake model provider.
+type Options struct {
+	// Key is what a request must present, as x-api-key (Anthropic) or as Authorization: Bearer. Without a Key all are refused.
+	Key string
+	// Listen is a loopback host:port; empty: any free port of 127.0.0.1.
+	Listen string
+	// Script is done by requests that carry no script of their own.
+	Script Script
+}
+
+// Vendor is a fake model provider.
+type Vendor struct {
+	*Server
+	Recorder
+	opts    Options
+	dialect dialect
+	serial  atomic.Int64
+}
+
+// dialect is the wire format of one vendor.
+type dialect interface {
+	// path of the one operation that scripts are for.
+	path() string
+	// requestID is the name of the header that carries the vendor's id of a request.
+	requestID() string
+	// check says what a request lacks besides a key: "" for nothing.
+	check(h http.Header) string
+	// decode reads what the script needs of a request.
+	decode(body []byte) (ask, error)
+	// whole renders an answer as one JSON body.
+	whole(a answer) string
+	// events renders it as the events of a stream, framing and all.
+	events(a answer, includeUsage bool) []string
+	// fault renders an error body; typ may be empty: the one of the status.
+	fault(status int, typ, message, id string) string
+	// errorEvent renders an error inside a stream.
+	errorEvent(typ string) string
+	// side answers other paths, such as the list of models; false: there is no such path.
+	side(method, path string, body []byte) (string, bool)
+}
+
+// StartAnthropic starts a fake of Anthropic's Messages API (POST /v1/messages, /v1/messages/count_tokens, GET /v1/models).
+// It runs until ctx ends or Close.
+func StartAnthropic(ctx context.Context, o Options) (*Vendor, error) {
+	return start(ctx, o, anthropic{})
+}
+
+// StartOpenAI starts a fake of OpenAI's Chat Completions API (POST /v1/chat/completions, GET /v1/models). It runs until ctx
+// ends or Close.
+func StartOpenAI(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, openAI{}) }
+
+func start(ctx context.Context, o Options, d dialect) (*Vendor, error) {
+	v := &Vendor{opts: o, dialect: d}
+	s, err := serve(ctx, o.Listen, v.record(http.HandlerFunc(v.answer)))
+	v.Server = s
+	return v, err
+}
+
+// answer serves one request whose body is in memory.
+func (v *Vendor) answer(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // a bytes.Reader: cannot fail
+	id := v.nextID("req_fake")
+	w.Header().Set(v.dialect.requestID(), id)
+	if !v.authorized(r.Header) {
+		v.refuse(w, http.StatusUnauthorized, "invalid api key", id)
+		return
+	}
+	if r.URL.Path != v.dialect.path() || r.Method != http.MethodPost {
+		v.answerSide(w, r, body, id)
+		return
+	}
+	q, err := v.dialect.decode(body)
+	if err != nil {
+		v.refuse(w, http.StatusBadRequest, err.Error(), id)
+		return
+	}
+	if lack := v.dialect.check(r.Header); lack != "" {
+		v.refuse(w, http.StatusBadRequest, lack, id)
+		return
+	}
+	s, err := v.script(q)
+	if err != nil {
+		v.refuse(w, http.StatusBadRequest, "fake script: "+err.Error(), id)
+		return
+	}
+	v.perform(w, r, q, s)
+}
+
+// authorized wants the key in every credential that the request presents, and at least one.
+func (v *Vendor) authorized(h http.Header) bool {
+	presented := slices.Concat(h.Values("X-Api-Key"), h.Values("Authorization"))
+	for i, p := range presented {
+		presented[i] = strings.TrimPrefix(p, "Bearer ")
+	}
+	foreign := slices.ContainsFunc(presented, func(p string) bool { return p != v.opts.Key })
+	return v.opts.Key != "" && len(presented) > 0 && !foreign
+}
+
+func (v *Vendor) answerSide(w http.ResponseWriter, r *http.Request, body []byte, id string) {
+	if out, ok := v.dialect.side(r.Method, r.URL.Path, body); ok {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, out)
+		return
+	}
+	v.refuse(w, http.StatusNotFound, "no such path: "+r.URL.Path, id)
+}
+
+// script finds what to do with a request: the mark in the model's name, then in the text, then the default.
+func (v *Vendor) script(q ask) (Script, error) {
+	for _, text := range []string{q.model, q.text} {
+		if words, ok := findScript(text); ok {
+			return ParseScript(words)
+		}
+	}
+	return v.opts.Script, nil
+}
+
+func (v *Vendor) refuse(w http.ResponseWriter, status int, message, id string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	io.WriteString(w, v.dialect.fault(status, "", message, id))
+}
+
+// perform does the script.
+func (v *Vendor) perform(w http.ResponseWriter, r *http.Request, q ask, s Script) {
+	p := player{w: w, ctx: r.Context(), script: s}
+	p.sleep(s.SlowHeaders)
+	id := w.Header().Get(v.dialect.requestID())
+	switch {
+	case s.HTML != 0:
+		p.head(s.HTML, "text/html; charset=utf-8")
+		p.play([]string{fmt.Sprintf("<!DOCTYPE html>\n<html><body><h1>%d %s</h1></body></html>\n", s.HTML, http.StatusText(s.HTML))})
+	case s.Status != 0 || s.Break == BreakError && !q.stream:
+		status := s.Status
+		if s.Break == BreakError {
+			status, p.script.Break = max(status, statusOverloaded), ""
+		}
+		p.head(status, "application/json")
+		p.play([]string{v.dialect.fault(status, s.ErrorType, "the script says so", id)})
+	case q.stream:
+		p.odd = v.dialect.errorEvent(s.ErrorType)
+		p.head(http.StatusOK, "text/event-stream; charset=utf-8")
+		p.play(v.dialect.events(v.compose(q, s), q.includeUsage))
+	default:
+		body := v.dialect.whole(v.compose(q, s))
+		if s.Break == "" && !s.Gzip {
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		}
+		p.head(http.StatusOK, "application/json")
+		p.play([]string{body[:len(body)/2], body[len(body)/2:]})
+	}
+}
+
+// statusOverloaded is Anthropic's own status for overloaded_error.
+const statusOverloaded = 529
+
+func (v *Vendor) nextID(prefix string) string {
+	return prefix + strconv.FormatInt(v.serial.Add(1), 10)
+}

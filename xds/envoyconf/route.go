@@ -1,0 +1,90 @@
+package envoyconf
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// Route leads one path of the gateway to one path of an upstream.
+type Route struct {
+	Name     string   // the key of the bundle: extproc knows the route by it
+	Path     string   // on the gateway: exact, without query
+	Methods  []string // admitted on it; others fall to [RouteNone]
+	Upstream *Upstream
+	Rewrite  string // path at the upstream; the query goes along
+}
+
+// bodySlack is what Envoy admits beyond the gateway's limit, so that a body that is a little too large is refused by extproc, in
+// the caller's protocol and with a record. What is larger still gets a 413 from Envoy before extproc has seen its end.
+const bodySlack = 1 << 20
+
+// Routes builds the route configuration. A path that no route names goes to [RouteNone], which extproc refuses; should it not, the
+// route has no upstream to reach. requestBytes is the gateway's limit on a body.
+func Routes(routes []Route, requestBytes int64) *routev3.RouteConfiguration {
+	host := &routev3.VirtualHost{
+		Name:                   RouteConfigName,
+		Domains:                []string{"*"},
+		RequestBodyBufferLimit: wrapperspb.UInt64(uint64(requestBytes) + bodySlack),
+		RequestHeadersToRemove: []string{
+			"accept-encoding", // a compressed answer cannot be read
+			"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded", "via",
+			"x-envoy-external-address",
+		},
+	}
+	for _, r := range routes {
+		host.Routes = append(host.Routes, r.build())
+	}
+	host.Routes = append(host.Routes, none())
+	return &routev3.RouteConfiguration{Name: RouteConfigName, VirtualHosts: []*routev3.VirtualHost{host}}
+}
+
+func (r Route) build() *routev3.Route {
+	return &routev3.Route{
+		Name: r.Name,
+		Match: &routev3.RouteMatch{
+			PathSpecifier: &routev3.RouteMatch_Path{Path: r.Path},
+			Headers:       []*routev3.HeaderMatcher{methods(r.Methods)},
+		},
+		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: r.Upstream.Cluster},
+			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: r.Upstream.authority()},
+			PrefixRewrite:        r.Rewrite,   // with an exact match: the whole path, without the query
+			Timeout:              duration(0), // an answer may stream for hours; the idle timeout ends the dead ones
+			IdleTimeout:          duration(streamIdle),
+			// No retry policy: a model call costs money and a tool call may write.
+		}},
+	}
+}
+
+// methods matches any of the names. They are tokens of upper-case letters, so they need no quoting in the expression.
+func methods(names []string) *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{Name: ":method", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{
+		StringMatch: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{
+			SafeRegex: &matcherv3.RegexMatcher{Regex: strings.Join(names, "|")},
+		}},
+	}}
+}
+
+func none() *routev3.Route {
+	return &routev3.Route{
+		Name:   RouteNone,
+		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 404}},
+	}
+}
+
+// authority is the Host header of the upstream: the port only where the scheme does not imply it (RFC 9110, section 4.2).
+func (u *Upstream) authority() string {
+	if implied := u.TLS && u.Port == 443 || !u.TLS && u.Port == 80; !implied {
+		return net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
+	}
+	if net.ParseIP(u.Host) != nil && net.ParseIP(u.Host).To4() == nil {
+		return "[" + u.Host + "]"
+	}
+	return u.Host
+}

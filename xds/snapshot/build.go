@@ -1,0 +1,107 @@
+package snapshot
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"bartizan/filters/manifest"
+	"bartizan/filters/policy"
+	"bartizan/xds/source"
+)
+
+// Options are what a snapshot takes from the machine rather than from the repository. Paths are those that Envoy sees.
+type Options struct {
+	SecretsDir string // folder of the credential files; a credential's secret is a file name below it
+	CAFile     string // PEM bundle for https upstreams; empty: DefaultCAFile
+	Bare       bool   // listeners without any inspection, to measure what inspection costs. Never for traffic
+}
+
+// DefaultCAFile is where Debian and the official Envoy image keep the certificates of public authorities.
+const DefaultCAFile = "/etc/ssl/certs/ca-certificates.crt"
+
+// Build makes the snapshot of a tree, or returns every mistake in it, sorted by file, line and column.
+func Build(tree source.Tree, opt Options) (*Snapshot, manifest.Errors) {
+	if opt.CAFile == "" {
+		opt.CAFile = DefaultCAFile
+	}
+	r := repository{opt: opt, first: map[string]manifest.String{}}
+	for _, file := range slices.Sorted(maps.Keys(tree.Files)) {
+		docs, errs := manifest.Parse(file, tree.Files[file])
+		r.report(errs...)
+		for _, doc := range docs {
+			r.add(doc)
+		}
+	}
+	r.finish()
+	if len(r.errs) > 0 {
+		r.errs.Sort()
+		return nil, r.errs
+	}
+	return r.snapshot(tree.Commit), nil
+}
+
+// repository is what has been read so far.
+type repository struct {
+	opt       Options
+	errs      manifest.Errors
+	first     map[string]manifest.String // kind and name → where the name was first given
+	gateway   *gateway
+	providers []*provider
+	servers   []*server
+	policies  []*policy.Policy
+}
+
+// Kinds of documents.
+const (
+	kindGateway   = "Gateway"
+	kindProvider  = "Provider"
+	kindMCPServer = "McpServer"
+	kindPolicy    = "Policy"
+)
+
+func kinds() []string { return []string{kindGateway, kindProvider, kindMCPServer, kindPolicy} }
+
+func (r *repository) report(errs ...*manifest.Error) { r.errs = append(r.errs, errs...) }
+
+func (r *repository) add(doc *manifest.Document) {
+	if slices.Contains(kinds(), doc.Kind) {
+		r.unique(doc)
+	}
+	switch doc.Kind {
+	case kindGateway:
+		r.addGateway(doc)
+	case kindProvider:
+		r.addProvider(doc)
+	case kindMCPServer:
+		r.addServer(doc)
+	case kindPolicy:
+		r.addPolicy(doc)
+	default:
+		r.report(doc.KindText().Errorf(manifest.Suggest(doc.Kind, kinds()), "unknown kind"))
+	}
+}
+
+// unique: two documents of one kind may not have the same name, in whichever files they are.
+func (r *repository) unique(doc *manifest.Document) {
+	key := doc.Kind + "/" + doc.Name
+	if before, taken := r.first[key]; taken {
+		r.report(doc.NameText().Errorf("the first is at "+before.Position.String(), "second %s of this name", doc.Kind))
+		return
+	}
+	r.first[key] = doc.NameText()
+}
+
+// finish looks for what only the whole repository can tell.
+func (r *repository) finish() {
+	slices.SortStableFunc(r.policies, func(a, b *policy.Policy) int { return compareNames(a.Name, b.Name) })
+	_, errs := policy.Compile(r.policies)
+	r.report(errs...)
+	if r.gateway == nil && len(r.errs) == 0 {
+		r.report(&manifest.Error{
+			Position: manifest.Position{File: ".", Line: 1, Column: 1},
+			Message:  "the repository has no " + kindGateway,
+			Hint:     fmt.Sprintf("add one document with kind: %s", kindGateway),
+		})
+	}
+}

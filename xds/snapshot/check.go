@@ -1,0 +1,67 @@
+package snapshot
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"bartizan/filters/manifest"
+)
+
+// checker collects the mistakes of one document.
+type checker struct {
+	doc  *manifest.Document
+	errs manifest.Errors
+}
+
+func (c *checker) add(errs ...*manifest.Error) {
+	for _, err := range errs {
+		if err != nil {
+			c.errs = append(c.errs, err)
+		}
+	}
+}
+
+// missing reports an absent field at the place of the mapping that should hold it.
+func (c *checker) missing(at manifest.Position, field string) {
+	if at == (manifest.Position{}) {
+		at = c.doc.Position
+	}
+	c.add(&manifest.Error{Position: at, Message: "missing field", Text: field})
+}
+
+// name checks a required name.
+func (c *checker) name(s manifest.String, at manifest.Position, field string) {
+	if s.Value == "" {
+		c.missing(at, field)
+		return
+	}
+	c.add(s.CheckLabel())
+}
+
+// oneOf returns the value, or fallback where there is none, and reports a value that is not among known.
+func (c *checker) oneOf(s manifest.String, fallback string, known ...string) string {
+	if s == (manifest.String{}) || isAbsent(s) {
+		return fallback
+	}
+	for _, k := range known {
+		if s.Value == k {
+			return k
+		}
+	}
+	c.add(s.Errorf(manifest.Suggest(s.Value, known), "unknown value"))
+	return fallback
+}
+
+// number reads a decimal within [low, high]; absent: fallback.
+func (c *checker) number(s manifest.String, fallback, low, high int64) int64 {
+	if isAbsent(s) {
+		return fallback
+	}
+	n, err := strconv.ParseInt(s.Value, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != s.Value || n < low || n > high {
+		c.add(s.Errorf("", "want a whole number from %d to %d", low, high))
+		return fallback
+	}
+	return n
+}

@@ -1,0 +1,160 @@
+package snapshot
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"strconv"
+
+	"bartizan/filters/manifest"
+	"bartizan/xds/bundlepb"
+	"bartizan/xds/envoyconf"
+)
+
+// Limits on the bodies of requests, in bytes. Envoy holds a body while it is judged, and so does extproc.
+const (
+	defaultRequestBytes = 40 << 20 // the largest that a model provider takes is 32 MiB
+	maxRequestBytes     = 128 << 20
+)
+
+// gatewaySpec is the YAML of a Gateway. Issuers (JWT) and the listeners' TLS will have their fields here.
+type gatewaySpec struct {
+	Position    manifest.Position `yaml:"-"`
+	Listeners   []listenerSpec    `yaml:"listeners"`
+	VirtualKeys []keySpec         `yaml:"virtualKeys"`
+	Audit       auditSpec         `yaml:"audit"`
+	Limits      limitsSpec        `yaml:"limits"`
+}
+
+type listenerSpec struct {
+	Position manifest.Position `yaml:"-"`
+	Name     manifest.String   `yaml:"name"`
+	Address  manifest.String   `yaml:"address"` // an IP; default 127.0.0.1
+	Port     manifest.String   `yaml:"port"`    // 0, the default: the kernel picks one
+}
+
+type keySpec struct {
+	Position manifest.Position `yaml:"-"`
+	Name     manifest.String   `yaml:"name"`
+	SHA256   manifest.String   `yaml:"sha256"` // of the key's text, in hex
+	User     manifest.String   `yaml:"user"`
+	Groups   []manifest.String `yaml:"groups"`
+}
+
+type auditSpec struct {
+	Mode    manifest.String `yaml:"mode"`    // strict, durable (default), best_effort
+	Payload manifest.String `yaml:"payload"` // none, digest (default)
+	Tenant  manifest.String `yaml:"tenant"`  // default "default"
+}
+
+type limitsSpec struct {
+	RequestBytes manifest.String `yaml:"requestBytes"`
+}
+
+// gateway is a checked Gateway.
+type gateway struct {
+	listeners []envoyconf.Endpoint
+	keys      []*bundlepb.VirtualKey
+	audit     *bundlepb.Audit
+	limits    *bundlepb.Limits
+}
+
+func (r *repository) addGateway(doc *manifest.Document) {
+	if r.gateway != nil {
+		r.report(doc.NameText().Errorf("", "a repository has one Gateway, and this is the second"))
+	}
+	var spec gatewaySpec
+	if errs := doc.Decode(&spec); len(errs) > 0 {
+		r.gateway = &gateway{}
+		r.report(errs...)
+		return
+	}
+	c := checker{doc: doc}
+	r.gateway = &gateway{
+		listeners: c.listeners(spec),
+		keys:      c.keys(spec.VirtualKeys),
+		audit:     c.audit(spec.Audit),
+		limits:    &bundlepb.Limits{RequestBytes: c.number(spec.Limits.RequestBytes, defaultRequestBytes, 1, maxRequestBytes)},
+	}
+	r.report(c.errs...)
+}
+
+func (c *checker) listeners(spec gatewaySpec) []envoyconf.Endpoint {
+	if len(spec.Listeners) == 0 {
+		c.missing(spec.Position, "listeners")
+	}
+	var endpoints []envoyconf.Endpoint
+	names, places := seen{}, seen{}
+	for _, l := range spec.Listeners {
+		c.name(l.Name, l.Position, "name")
+		c.add(names.twice(l.Name, l.Name.Value, "listener of this name"))
+		e := envoyconf.Endpoint{Name: l.Name.Value, Address: c.address(l.Address), Port: uint32(c.number(l.Port, 0, 0, 65535))}
+		if e.Port != 0 {
+			c.add(places.twice(l.Port, netip.AddrPortFrom(netip.MustParseAddr(e.Address), uint16(e.Port)).String(), "listener on this port"))
+		}
+		endpoints = append(endpoints, e)
+	}
+	return endpoints
+}
+
+func (c *checker) address(s manifest.String) string {
+	const loopback = "127.0.0.1"
+	if isAbsent(s) {
+		return loopback
+	}
+	ip, err := netip.ParseAddr(s.Value)
+	if err != nil || ip.Zone() != "" {
+		c.add(s.Errorf("as in 127.0.0.1 or 0.0.0.0", "want an IP address"))
+		return loopback
+	}
+	return ip.String()
+}
+
+func (c *checker) keys(specs []keySpec) []*bundlepb.VirtualKey {
+	var keys []*bundlepb.VirtualKey
+	names, hashes := seen{}, seen{}
+	for _, k := range specs {
+		c.name(k.Name, k.Position, "name")
+		c.add(names.twice(k.Name, k.Name.Value, "key of this name"))
+		hash := c.hash(k.SHA256, k.Position)
+		c.add(hashes.twice(k.SHA256, string(hash), "key with this hash"))
+		if k.User.Value == "" {
+			c.missing(k.Position, "user")
+		}
+		key := &bundlepb.VirtualKey{Name: k.Name.Value, Sha256: hash, User: k.User.Value}
+		for _, g := range k.Groups {
+			key.Groups = append(key.Groups, g.Value)
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func (c *checker) hash(s manifest.String, at manifest.Position) []byte {
+	if isAbsent(s) {
+		c.missing(at, "sha256")
+		return nil
+	}
+	hash, err := hex.DecodeString(s.Value)
+	if err != nil || len(hash) != sha256.Size {
+		c.add(s.Errorf("", "want the SHA-256 of a key as %s hexadecimal digits", strconv.Itoa(2*sha256.Size)))
+		return nil
+	}
+	if [sha256.Size]byte(hash) == sha256.Sum256(nil) {
+		c.add(s.Errorf("", "this is the SHA-256 of nothing"))
+	}
+	return hash
+}
+
+func (c *checker) audit(spec auditSpec) *bundlepb.Audit {
+	a := &bundlepb.Audit{
+		Mode:    c.oneOf(spec.Mode, "durable", "strict", "durable", "best_effort"),
+		Payload: c.oneOf(spec.Payload, "digest", "none", "digest"),
+		Tenant:  "default",
+	}
+	if !isAbsent(spec.Tenant) {
+		c.add(spec.Tenant.CheckLabel()) // it becomes one token of the records' subject
+		a.Tenant = spec.Tenant.Value
+	}
+	return a
+}

@@ -1,0 +1,170 @@
+// Package xds is the control server, put together: it follows a policy repository (source), turns each commit into what Envoy and
+// extproc are to do (snapshot) and rolls it out (ads), and says how that stands (status).
+//
+// A commit with any error changes nothing: what is in force stays, and the errors are logged and shown by status. It holds no
+// secret; provider credentials are named by it and read by Envoy.
+package xds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"bartizan/filters/manifest"
+	"bartizan/xds/ads"
+	"bartizan/xds/snapshot"
+	"bartizan/xds/source"
+	"bartizan/xds/status"
+)
+
+// Service is the control server.
+type Service struct {
+	Repository Repository
+	Options    snapshot.Options
+	Listen     string                           // delta ADS: "unix:/path", or "host:port" with TLS
+	TLS        credentials.TransportCredentials // mutual TLS; nil on a Unix socket
+	Status     string                           // status, metrics and health over HTTP: "unix:/path" or "host:port"
+}
+
+// Run serves until ctx ends. The first commit must be readable; it may be wrong, and a later one right.
+func (s Service) Run(ctx context.Context) error {
+	log := s.Repository.log()
+	src, err := s.Repository.open()
+	if err != nil {
+		return err
+	}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	opts := ads.Options{Logger: log, Registerer: reg}
+	if s.TLS != nil {
+		opts.GRPC = append(opts.GRPC, grpc.Creds(s.TLS))
+	} else if !strings.HasPrefix(s.Listen, "unix:") {
+		return fmt.Errorf("xds: %s is not a Unix socket: a TCP listener wants mutual TLS", s.Listen)
+	}
+	server := ads.New(opts)
+	l, err := listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(ctx, l) })
+	group.Go(func() error { return s.serveStatus(ctx, src, server, reg) })
+	group.Go(func() error {
+		return src.Run(ctx, func(tree source.Tree) { s.publish(ctx, log, server, tree) })
+	})
+	return group.Wait()
+}
+
+// publish rolls a tree out, or says why not.
+func (s Service) publish(ctx context.Context, log *slog.Logger, server *ads.Server, tree source.Tree) {
+	snap, mistakes := snapshot.Build(tree, s.Options)
+	if len(mistakes) > 0 {
+		texts := make([]string, len(mistakes))
+		for i, m := range mistakes {
+			texts[i] = m.Error()
+			log.Error("policy error", "commit", tree.Commit, "error", texts[i])
+		}
+		server.Reject(tree.Commit, texts)
+		return
+	}
+	began := time.Now()
+	if err := server.Publish(ctx, snap); err != nil && !errors.Is(err, context.Canceled) {
+		log.Error("commit not in force", "error", err)
+		return
+	}
+	log.Info("commit in force", "commit", tree.Commit, "version", snap.Version, "took", time.Since(began).Round(time.Millisecond))
+}
+
+func (s Service) serveStatus(ctx context.Context, src *source.Source, server *ads.Server, reg *prometheus.Registry) error {
+	if s.Status == "" {
+		return nil
+	}
+	l, err := listen(s.Status)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.Handle("/", status.Handler(func() status.Status {
+		st, from := server.Status(), src.Status()
+		st.Source = &status.Source{
+			Name: from.Name, Commit: from.Commit, LastSuccess: from.LastSuccess, Error: from.Error, FailedSince: from.FailedSince,
+		}
+		return st
+	}))
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve status on %s: %w", s.Status, err)
+	}
+	return nil
+}
+
+// listen opens a Unix socket for its owner alone, or a TCP port.
+func listen(address string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(address, "unix:")
+	if !isUnix {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+		return l, nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("protect socket: %w", err)
+	}
+	return l, nil
+}
+
+// Loaded is one commit, read and found sound.
+type Loaded struct {
+	Commit    string
+	Listeners int
+	Paths     []Path
+	secrets   []string
+	policies  int
+}
+
+// Path is where a provider or MCP server is served.
+type Path struct{ Name, Path string }
+
+// Secret is a credential that a provider wants.
+type Secret struct{ Name, Variable string }
+
+// Load reads the repository once. Mistakes in it are manifest.Errors.
+func (r Repository) Load(ctx context.Context, opt snapshot.Options) (*Loaded, error) {
+	src, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	tree, err := src.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snap, mistakes := snapshot.Build(tree, opt)
+	if err := manifest.Errors(mistakes).Err(); err != nil {
+		return nil, err
+	}
+	return loaded(snap), nil
+}
