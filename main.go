@@ -21,11 +21,14 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/credentials"
 
 	"bartizan/envoy"
 	"bartizan/extproc"
+	"bartizan/extproc/audit/chain"
 	"bartizan/extproc/audit/natsd"
 	"bartizan/extproc/audit/tail"
 	"bartizan/filters/manifest"
@@ -150,14 +153,14 @@ func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
 	for _, missing := range missing {
 		log.Warn("no credential: calls of this provider will fail", "secret", missing.Name, "set", missing.Variable)
 	}
-	nats := c.NATSURL
-	if nats == "" {
+	url := c.NATSURL
+	if url == "" {
 		server, err := natsd.Start(natsd.Options{StateDir: filepath.Join(c.State, "nats"), Addr: c.NATSListen, Logger: log.With("role", "nats")})
 		if err != nil {
 			return err
 		}
 		defer server.Shutdown()
-		nats = server.GatewayURL()
+		url = server.GatewayURL()
 	}
 
 	// Two contexts: Envoy ends first, so that what stands behind it is never missed by a request.
@@ -165,7 +168,7 @@ func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer endInner()
 	group, inner := errgroup.WithContext(inner)
 	group.Go(func() error { return c.xds(repository).Run(inner) })
-	group.Go(func() error { return extproc.Run(inner, c.extproc(nats, log)) })
+	group.Go(func() error { return extproc.Run(inner, c.extproc(url, log)) })
 	err = c.envoy(ctx, inner, first, log)
 	endInner()
 	return errors.Join(err, group.Wait())
@@ -179,10 +182,10 @@ func (c *upCmd) xds(repository xds.Repository) xds.Service {
 	return xds.Service{Repository: repository, Options: c.options(), Listen: "unix:" + c.socket("xds.sock"), Status: "unix:" + c.socket("status.sock")}
 }
 
-func (c *upCmd) extproc(nats string, log *slog.Logger) extproc.Config {
+func (c *upCmd) extproc(url string, log *slog.Logger) extproc.Config {
 	return extproc.Config{
 		NodeID: "local", Version: version(), Listen: "unix:" + c.socket("extproc.sock"), ControlServer: "unix:" + c.socket("xds.sock"),
-		StateDir: filepath.Join(c.State, "extproc"), NATS: nats, Admin: c.Metrics, Drain: c.Drain, Log: log.With("role", "extproc"),
+		StateDir: filepath.Join(c.State, "extproc"), NATS: url, Admin: c.Metrics, Drain: c.Drain, Log: log.With("role", "extproc"),
 	}
 }
 
@@ -414,32 +417,45 @@ type natsFlags struct {
 	NATSURL string `name:"nats-url" env:"BARTIZAN_NATS_URL" help:"URL of NATS; empty: the embedded one of the state folder."`
 }
 
-func (f natsFlags) url() (string, error) {
-	if f.NATSURL != "" {
-		return f.NATSURL, nil
+func (f natsFlags) connect() (*nats.Conn, error) {
+	url := f.NATSURL
+	if url == "" {
+		var err error
+		if url, err = natsd.ReadURL(filepath.Join(f.State, "nats")); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("no gateway has run with state folder %s: give --state or --nats-url", f.State)
+		} else if err != nil {
+			return nil, err
+		}
 	}
-	url, err := natsd.ReadURL(filepath.Join(f.State, "nats"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("no gateway has run with state folder %s: give --state or --nats-url", f.State)
+	nc, err := nats.Connect(url, nats.Name("bartizan"), nats.MaxReconnects(-1))
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS (is the gateway running?): %w", err)
 	}
-	return url, err
+	return nc, nil
 }
 
 type tailCmd struct {
 	natsFlags
-	Since  time.Duration `help:"Begin so long ago."`
-	All    bool          `help:"Begin with the first record there is."`
-	Output string        `short:"o" default:"text" enum:"text,json" help:"text (a line a record) or json (the record itself)."`
+	Since   time.Duration `help:"Begin so long ago."`
+	All     bool          `help:"Begin with the first record there is."`
+	Once    bool          `help:"End with the newest record instead of waiting for more."`
+	Subject string        `help:"Only records of these subjects, such as audit.v1.*.mcp.deny."`
+	Output  string        `short:"o" default:"text" enum:"text,json" help:"text (a line a record) or json (the record itself)."`
 }
 
 // Run prints records until interrupted.
 func (c *tailCmd) Run(ctx context.Context) error {
-	url, err := c.url()
+	nc, err := c.connect()
 	if err != nil {
 		return err
 	}
+	defer nc.Close()
+	opts := tail.Options{All: c.All, Once: c.Once, Subject: c.Subject}
+	if c.Since > 0 {
+		opts.Since = time.Now().Add(-c.Since)
+	}
 	colour := isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == ""
-	return tail.Follow(ctx, url, tail.Options{Since: c.Since, All: c.All}, func(e tail.Event) error {
+	return tail.Tail(ctx, nc, opts, func(e *tail.Event) error {
 		if c.Output == "json" {
 			_, err := fmt.Println(string(e.Raw))
 			return err
@@ -457,11 +473,16 @@ type brokenChain struct{ error }
 
 // Run exits with 4 where the chain is broken.
 func (c *verifyCmd) Run(ctx context.Context) error {
-	url, err := c.url()
+	nc, err := c.connect()
 	if err != nil {
 		return err
 	}
-	report, err := tail.Verify(ctx, url)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	report, err := chain.Verify(ctx, js)
 	if err != nil {
 		return err
 	}
@@ -471,7 +492,7 @@ func (c *verifyCmd) Run(ctx context.Context) error {
 		err = report.WriteText(os.Stdout)
 	}
 	if err == nil && !report.OK() {
-		return brokenChain{errors.New("broken")}
+		return brokenChain{errors.New("the chain of records is broken")}
 	}
 	return err
 }

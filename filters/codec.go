@@ -20,10 +20,11 @@ type Codec interface {
 // not depend on where the chunks were cut.
 type ResponseReader interface {
 	// Write takes the next bytes and returns those that may go on to the caller now; the rest is held. The result may alias p.
-	// After an error (a *BodyError) nothing more may pass: the stream is ended with Cut.
+	// With an error (a *BodyError) it returns what was read well before the fault, and nothing more may pass after that: the
+	// answer is ended with Cut.
 	Write(p []byte) ([]byte, error)
 
-	// Close says that the answer has ended and returns what was still held.
+	// Close says that the answer has ended and returns what was still held; with an error, as Write.
 	Close() ([]byte, error)
 
 	// Cut returns the bytes that end the answer in a form that the caller's client shows as r, after whatever was passed so far:

@@ -154,6 +154,32 @@ func TestRecordsReachTheStreamInOrder(t *testing.T) {
 	wantStored(t, s, ids(1, 710))
 }
 
+// TestFullStreamPushesBack: what the stream has no room for waits in the spool; nothing is skipped, and nothing discarded.
+func TestFullStreamPushesBack(t *testing.T) {
+	s := startNATS(t, t.TempDir(), "")
+	defer s.Shutdown()
+	l := mustOpen(t, Config{Conn: connect(t, s.GatewayURL()), Stream: stream.Config{MaxBytes: 32 << 10}})
+	appendAll(t, l, ids(1, 100), ModeStrict)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := l.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Close: %v", err)
+	}
+	got, report := stored(t, s)
+	if len(got) == 0 || len(got) >= 100 || !report.OK() {
+		t.Fatalf("%d records in the stream, breaks %v", len(got), report.Breaks)
+	}
+	if diff := cmp.Diff(ids(1, len(got)), got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	if unacked := value(t, l, "bartizan_audit_unacked_records", ""); unacked != float64(100-len(got)) {
+		t.Errorf("%v records wait, and %d are stored of 100", unacked, len(got))
+	}
+	if value(t, l, "bartizan_audit_publish_errors_total", "") == 0 {
+		t.Error("the refusals are not counted")
+	}
+}
+
 // copyDir is what a machine that lost power at this moment would find on its disk, at best.
 func copyDir(t *testing.T, dir string) string {
 	t.Helper()
@@ -426,7 +452,7 @@ func TestConcurrentProducersOneChain(t *testing.T) {
 	}
 }
 
-// TestDamagedSpoolIsNotSkipped: a record damaged on disk while the log is open ends publishing, and is reported.
+// TestDamagedSpool: a log with a damaged record is not opened as if nothing were.
 func TestDamagedSpool(t *testing.T) {
 	l := mustOpen(t, Config{})
 	appendAll(t, l, ids(1, 10), ModeStrict)

@@ -43,7 +43,7 @@ func trailersAnswer() *extproc.ProcessingResponse {
 }
 
 // Refuse answers in the upstream's place, whole and in the caller's protocol. It must not be called once the headers of the
-// answer went out; Cut is for that.
+// answer went out; cut is for that.
 func (m *Machine) Refuse(r filters.Refusal) Output {
 	r.DecisionID = m.cfg.ID
 	m.refusal = &r

@@ -27,7 +27,7 @@ func (m *Machine) Close() Output {
 func (m *Machine) Timeout() Output {
 	switch {
 	case m.phase == AwaitResponseBody && !m.headersHeld:
-		return m.Cut(filters.Refusal{Kind: filters.RefusedUpstream, Message: "the upstream stopped in the middle of its answer"})
+		return m.cut(nil, filters.Refusal{Kind: filters.RefusedUpstream, Message: "the upstream stopped in the middle of its answer"})
 	case m.phase == Ended:
 		return Output{}
 	default:

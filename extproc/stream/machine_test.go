@@ -4,17 +4,30 @@ import (
 	"crypto/sha256"
 	"math/rand"
 	"strings"
+	"sync"
 	"testing"
 
 	"bartizan/extproc/bundle"
 	"bartizan/xds/bundlepb"
 )
 
-// testBundle knows one key, three routes and two rules.
+// bundles are compiled once for all tests of this package.
+var bundles sync.Map
+
 func testBundle(t testing.TB, mode string) *bundle.Bundle {
 	t.Helper()
+	compile, _ := bundles.LoadOrStore(mode, sync.OnceValues(func() (*bundle.Bundle, error) { return compileBundle(mode) }))
+	b, err := compile.(func() (*bundle.Bundle, error))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// compileBundle makes a bundle that knows one key, three routes and three rules.
+func compileBundle(mode string) (*bundle.Bundle, error) {
 	digest := sha256.Sum256([]byte("bz-alice"))
-	b, err := bundle.Compile(&bundlepb.Bundle{
+	return bundle.Compile(&bundlepb.Bundle{
 		Version: "v1", Commit: "c0ffee",
 		Routes: []*bundlepb.Route{
 			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
@@ -39,10 +52,6 @@ func testBundle(t testing.TB, mode string) *bundle.Bundle {
 		Audit:      &bundlepb.Audit{Mode: mode, Payload: "digest", Tenant: "default"},
 		Limits:     &bundlepb.Limits{RequestBytes: 4096},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // inputs are one of every message that can come, good and bad, and every word of the server.

@@ -46,7 +46,7 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 func (m *Machine) responseBody(b *extproc.HttpBody) Output {
 	pass, err := m.reader.Write(b.GetBody())
 	if err != nil {
-		return m.Cut(filters.AsRefusal(err, m.cfg.ID))
+		return m.cut(pass, filters.AsRefusal(err, m.cfg.ID))
 	}
 	if b.GetEndOfStream() {
 		return m.responseEnd(pass, endedByBody)
@@ -74,11 +74,11 @@ const (
 // responseEnd releases what is left and closes the exchange.
 func (m *Machine) responseEnd(pass []byte, how ending) Output {
 	held, err := m.reader.Close()
-	if err != nil {
-		return m.Cut(filters.AsRefusal(err, m.cfg.ID))
-	}
 	if len(held) > 0 {
 		pass = append(pass[:len(pass):len(pass)], held...)
+	}
+	if err != nil {
+		return m.cut(pass, filters.AsRefusal(err, m.cfg.ID))
 	}
 	var out Output
 	switch how {
@@ -111,15 +111,16 @@ func (m *Machine) release(send []*extproc.ProcessingResponse, pass []byte, last 
 	return send
 }
 
-// Cut ends an answer that may not go on. Before its headers went out the caller gets a whole refusal; after that the answer
-// ends well-formed with an error in the caller's protocol, and Envoy cancels the upstream.
-func (m *Machine) Cut(r filters.Refusal) Output {
-	if m.headersHeld {
+// cut ends an answer that may not go on, after the bytes that still may. Before its headers went out the caller gets a whole
+// refusal; after that the answer ends well-formed with an error in the caller's protocol, and Envoy cancels the upstream.
+func (m *Machine) cut(pass []byte, r filters.Refusal) Output {
+	if m.headersHeld && len(pass) == 0 {
 		return m.Refuse(r)
 	}
 	r.DecisionID = m.cfg.ID
 	m.refusal = &r
-	out := Output{Send: m.release(m.out[:0], m.reader.Cut(r), true)}
+	pass = append(pass[:len(pass):len(pass)], m.reader.Cut(r)...)
+	out := Output{Send: m.release(m.out[:0], pass, true)}
 	m.phase = Ended
 	out.Record = m.record(filters.EndedByGateway, "cut: "+r.Message)
 	return out

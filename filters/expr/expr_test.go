@@ -1,15 +1,14 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"cel.dev/cel-go/common/cost"
 	"github.com/google/go-cmp/cmp"
 
 	"bartizan/filters"
@@ -226,71 +225,19 @@ func TestVariableOnce(t *testing.T) {
 	}
 }
 
-func TestCostLimits(t *testing.T) {
-	env := newEnv(t, filters.SurfaceLLM)
-	p, bad := env.Compile(at("llm.blocks.exists(b, b.text.matches('^[^a-z][^a-z][^a-z][^a-z][^a-z][^a-z][^a-z][^a-z]$'))"))
-	if bad != nil {
-		t.Fatal(bad)
-	}
-	x := llmExchange()
-	x.Blocks = []filters.Block{{Data: []byte(strings.Repeat("x", 1<<20))}}
-	a := env.NewActivation(x)
-	check(t, p, a, false)
-	x.Blocks = slices.Repeat(x.Blocks, 16)
-	a = env.NewActivation(x)
-	check(t, p, a, "cost limit of 10000000 exceeded at p.yaml:10:5")
-	for a.Spent() <= MaxExchangeCost {
-		check(t, p, a, "cost limit of 10000000 exceeded")
-	}
-	check(t, p, a, "cost limit of the exchange exceeded")
-}
-
-// TestEstimates: what people write compiles, what multiplies does not.
-func TestEstimates(t *testing.T) {
-	for text, ok := range map[string]bool{
-		"llm.blocks.exists(b, b.text.matches(r'(?i)AKIA[0-9A-Z]{16}|ghp_[0-9A-Za-z]{36}|xox[abp]-[0-9A-Za-z-]{10,}'))":    true,
-		"llm.blocks.exists(b, ['ignore all previous', 'system prompt', 'do anything now'].exists(w, b.text.contains(w)))": true,
-		"llm.blocks.filter(b, b.origin == 'tool_result').all(b, size(b.text) < 1000)":                                     true,
-		"llm.blocks.exists(b, b.text.lowerAscii().contains('password'))":                                                  true,
-		"llm.blocks.exists(b, llm.tools.exists(t, t.name == b.name))":                                                     true,
-		"llm.model.split('-').exists(part, part in identity.groups)":                                                      true,
-		"llm.blocks.exists(b, llm.blocks.exists(c, b.text == c.text))":                                                    false,
-		"llm.blocks.exists(a, llm.blocks.exists(b, llm.blocks.exists(c, a.role == b.role && b.role == c.role)))":          false,
-		"mcp.arguments.path.startsWith('/tmp/') && !mcp.arguments.path.contains('..')":                                    true,
-		"mcp.arguments.items.exists(i, i.path.contains('..') || i.path in ['a', 'b'])":                                    true,
-		"mcp.arguments.rows[0].name == mcp.arguments.rows[1].name":                                                        true,
-		"mcp.arguments.all(k, k in ['a', 'b']) && size(mcp.arguments) < 3":                                                true,
-		"string(mcp.arguments.amount).matches('^[0-9]+$')":                                                                true,
-	} {
-		surface := filters.SurfaceLLM
-		if strings.Contains(text, "mcp.") {
-			surface = filters.SurfaceMCP
-		}
-		if _, bad := newEnv(t, surface).Compile(at(text)); (bad == nil) != ok {
-			t.Errorf("%s\n%v, want ok %v", text, bad, ok)
-		}
-	}
-}
-
 // TestConcurrent evaluates one program on many goroutines: run with -race.
 func TestConcurrent(t *testing.T) {
 	env := newEnv(t, filters.SurfaceLLM)
 	p, _ := env.Compile(at("llm.blocks.exists(b, b.text.contains('AKIA')) && 'finance' in identity.groups"))
-	done := make(chan error)
+	var wait sync.WaitGroup
 	for range 8 {
-		go func() {
-			ok, err := p.Eval(env.NewActivation(llmExchange()))
-			if !ok {
-				err = errors.New("did not match")
+		wait.Go(func() {
+			if ok, err := p.Eval(env.NewActivation(llmExchange())); !ok || err != nil {
+				t.Errorf("%v, %v", ok, err)
 			}
-			done <- err
-		}()
+		})
 	}
-	for range 8 {
-		if err := <-done; err != nil && err.Error() == "did not match" {
-			t.Error(err)
-		}
-	}
+	wait.Wait()
 }
 
 // TestFunctions freezes the list of functions: an author's rule must not stop compiling, and a new function is a decision.
@@ -328,72 +275,27 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// TestRefused: what type checks in CEL, or is CEL, and is none of ours.
-func TestRefused(t *testing.T) {
-	env := newEnv(t, filters.SurfaceLLM)
-	for text, want := range map[string]string{
-		"llm.blocks[0] == llm.blocks[1]":       "p.yaml:10:19: objects cannot be compared (compare their fields)",
-		"llm.blocks == []":                     "p.yaml:10:16: objects cannot be compared (compare their fields)",
-		"llm.tools[0] in llm.tools":            "p.yaml:10:18: objects cannot be compared (compare their fields)",
-		"dyn(llm).modell == ''":                "p.yaml:10:8: dyn would hide misspelt fields (leave it out)",
-		"bartizan.Tool{name: 'x'}.name == 'x'": "p.yaml:10:18: objects cannot be made",
-		"{'a': 1}.exists(k, k == 'a')":         "p.yaml:10:20: a map that is written out has no order (write a list)",
-		"'%s'.format([llm.model]) == ''":       `p.yaml:10:10: undeclared reference to 'format': "format"`,
-		"llm.modell == ''":                     `p.yaml:10:9: undefined field 'modell': "modell" (did you mean "model"?)`,
-		"mcp.server == ''":                     `p.yaml:10:5: undeclared reference to 'mcp': "mcp" (mcp is not available in a policy of surface llm)`,
-		"identety.user == ''":                  `p.yaml:10:5: undeclared reference to 'identety': "identety" (did you mean 'identity'?)`,
-		"llm.model == 3":                       `p.yaml:10:15: found no matching overload for '_==_' applied to '(string, int)': "=="`,
-		"llm.model":                            `p.yaml:10:5: want a bool, found string: "llm.model" (compare it with something)`,
-		"llm.model.matches('(')":               `p.yaml:10:23: invalid matches argument: "'"`,
-		"llm.model == 'a' &&":                  "p.yaml:10:24: syntax error: mismatched input '<EOF>'",
-		"":                                     "p.yaml:10:5: syntax error: mismatched input '<EOF>'",
-		strings.Repeat("(", 500) + strings.Repeat(")", 500): "p.yaml:10:",
-		strings.Repeat("a", MaxExpression+1):                "p.yaml:10:",
-		strings.Repeat("[", 500) + strings.Repeat("]", 500): "p.yaml:10:",
-	} {
-		_, bad := env.Compile(at(text))
-		if bad == nil || !strings.HasPrefix(bad.Error(), want) {
-			t.Errorf("%.40s\ngot  %v\nwant %s", text, bad, want)
-		}
+// FuzzArguments: no bytes panic, and what is decoded reads the same twice.
+func FuzzArguments(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":[1,-0,1.5e3,"x",null,{"b":true}]}`, `[`, `{"a":`, `{"a":1}{}`, "{\"\\ud800\":1}"} {
+		f.Add([]byte(seed))
 	}
-}
-
-// TestPrices: every function that looks at a whole string has a price that grows with it. One without is counted as a single step.
-func TestPrices(t *testing.T) {
-	long := strings.Repeat("a", 100_000)
-	env := newEnv(t, filters.SurfaceLLM)
-	x := llmExchange()
-	x.LLM.Model = long
-	x.LLM.Provider = strings.Repeat("a,", 50_000)
-	for _, text := range []string{
-		"llm.model.contains('zzzzzzzzzz')", "llm.model.matches('zzzz')", "llm.model.lowerAscii() == ''", "llm.model.upperAscii() == ''",
-		"llm.model.replace('a', 'b') == ''", "llm.provider.split(',') == []", "llm.model.substring(1) == ''", "llm.model.trim() == ''",
-		"llm.model.indexOf('z') == 1", "llm.model.lastIndexOf('z') == 1", "llm.model.reverse() == ''", "llm.model.charAt(5) == ''",
-		"llm.model + llm.model == ''", "llm.model.startsWith(llm.model)", "llm.model.endsWith(llm.model)",
-		"llm.provider.split(',').join('') == ''", "strings.quote(llm.model) == ''", "bytes(llm.model) == b''",
-	} {
-		p, bad := env.Compile(at(text))
-		if bad != nil {
-			t.Errorf("%s: %v", text, bad)
-			continue
-		}
-		a := env.NewActivation(x)
-		if _, err := p.Eval(a); err != nil || a.Spent() < 10_000 {
-			t.Errorf("%s: spent %d on 100,000 characters, %v", text, a.Spent(), err)
-		}
+	env, err := NewEnv(filters.SurfaceMCP)
+	if err != nil {
+		f.Fatal(err)
 	}
-}
-
-// TestSizesOfEveryField: no field of the schema leaves the estimator without an idea of its size, or a rule that reads it would
-// be refused as unbounded.
-func TestSizesOfEveryField(t *testing.T) {
-	env := newEnv(t, filters.SurfaceLLM)
-	for _, o := range env.schema.types() {
-		for _, f := range o.fields {
-			if f.size == 0 && sizeOf(f.typ) != 0 {
-				t.Errorf("%s.%s has no size", o.celType.TypeName(), f.name)
-			}
-		}
+	p, bad := env.Compile(at("mcp.arguments == mcp.arguments && size(mcp.arguments) >= 0"))
+	if bad != nil {
+		f.Fatal(bad)
 	}
-	var _ cost.Estimator = sizes{}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		a := env.NewActivation(mcpExchange(string(raw)))
+		ok, err := p.Eval(a)
+		if err == nil && !ok {
+			t.Errorf("%q does not equal itself", raw)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "invalid arguments at p.yaml:10:") {
+			t.Errorf("%q: %v", raw, err)
+		}
+	})
 }

@@ -4,7 +4,7 @@ import "math"
 
 // Limits. CEL counts one for an operation or a field, 0.1 for a character that is read once (common/cost in cel-go). Kubernetes
 // calibrated the unit (apiserver/pkg/apis/cel): a million of them take about a tenth of a second on slow hardware. Searching long
-// text is far cheaper than that: see BenchmarkCost.
+// text is far cheaper than that: see BenchmarkText in package policy.
 const (
 	// MaxExpression is the length of one expression in characters. Long lists of names fit; generated programs do not.
 	MaxExpression = 16 << 10

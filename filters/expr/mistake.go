@@ -34,7 +34,11 @@ func (e *Env) mistake(source manifest.String, found []*cel.Error) *manifest.Erro
 	} else if hint == "" {
 		hint = e.suggestField(message)
 	}
-	return &manifest.Error{Position: source.At(line, column), Text: token(rest), Message: message, Hint: hint}
+	text := token(rest)
+	if text == "=" {
+		hint = "write == to compare"
+	}
+	return &manifest.Error{Position: source.At(line, column), Text: text, Message: message, Hint: hint}
 }
 
 // quoted is the first name that a message quotes.
@@ -62,7 +66,7 @@ func after(text string, line, column int) string {
 	return string(runes[min(column, len(runes)):])
 }
 
-// token is the word or the operator that text begins with.
+// token is the word, the literal or the operator that text begins with.
 func token(text string) string {
 	word := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 	end := strings.IndexFunc(text, func(r rune) bool { return !word(r) })
@@ -75,7 +79,8 @@ func token(text string) string {
 	return operator.FindString(text)
 }
 
-var operator = regexp.MustCompile(`^([=!<>]=|&&|\|\||[^\s\w'"])`)
+// operator is an operator, a bracket or a string literal at the beginning of a text.
+var operator = regexp.MustCompile(`^([=!<>]=|&&|\|\||'[^']*'|"[^"]*"|[^\s\w])`)
 
 // suggestion is how CEL's checker ends a message that has one. Some offer functions of libraries that we leave out.
 var suggestion = regexp.MustCompile(` \((did you mean .*|enable with .*)\)$`)

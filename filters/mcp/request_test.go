@@ -130,3 +130,18 @@ func BenchmarkDecodeCall1KB(b *testing.B) {
 		}
 	}
 }
+
+// TestAllocations holds a budget: a call is decoded on every turn of every agent. Seen: 39.
+func TestAllocations(t *testing.T) {
+	body := []byte(`{"jsonrpc":"2.0","id":42,"method":"tools/call","params":{"name":"query_sales","arguments":{"region":"north"}}}`)
+	codec, x := New(testRegistry), testExchange()
+	got := testing.AllocsPerRun(100, func() {
+		x.MCP, x.Blocks = nil, nil
+		if err := codec.DecodeRequest(x, body); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 50 {
+		t.Errorf("%v allocations, the budget is 50", got)
+	}
+}

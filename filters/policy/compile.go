@@ -2,8 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
-	"strings"
 
 	"bartizan/filters"
 	"bartizan/filters/expr"
@@ -149,5 +149,7 @@ func (c *compiler) expression(env *expr.Env, source manifest.String, broken []st
 }
 
 func mentions(source manifest.String, variables []string) bool {
-	return slices.ContainsFunc(variables, func(name string) bool { return strings.Contains(source.Value, "variables."+name) })
+	return slices.ContainsFunc(variables, func(name string) bool {
+		return regexp.MustCompile(`\bvariables\s*\.\s*` + regexp.QuoteMeta(name) + `\b`).MatchString(source.Value)
+	})
 }

@@ -86,7 +86,7 @@ func TestJudge(t *testing.T) {
 			filters.ActionDeny, "p/a", []string{"p/a matched deny"},
 		},
 		"variables": {
-			document("p", "  variables:\n    - { name: v, expression: 'llm.blocks.map(b, b.size)' }\n    - { name: w, expression: variables.v.exists(s, s > 20) }\n",
+			document("p", "  variables:\n    - { name: v, expression: 'llm.blocks.map(b, b.size)' }\n    - { name: w, expression: 'variables.v.exists(s, s > 20)' }\n",
 				"a flag variables.w && size(variables.v) == 2"),
 			filters.ActionFlag, "p/a", []string{"p/a matched flag"},
 		},
@@ -196,6 +196,14 @@ func BenchmarkTwentyRules(b *testing.B) {
 		if set.Judge(x).Action != filters.ActionAllow {
 			b.Fatal("matched")
 		}
+	}
+}
+
+// TestAllocations is the budget of twenty rules, about six allocations a rule, most of them CEL's accounting of cost.
+func TestAllocations(t *testing.T) {
+	set, x := mustLoad(t, twentyRules()), exchange()
+	if got := testing.AllocsPerRun(100, func() { set.Judge(x) }); got > 125 {
+		t.Errorf("%v allocations", got)
 	}
 }
 

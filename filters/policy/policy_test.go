@@ -96,7 +96,9 @@ func TestDecode(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	pos := func(line, column int) manifest.Position { return manifest.Position{File: "f", Line: line, Column: column} }
+	pos := func(line, column int) manifest.Position {
+		return manifest.Position{File: "f", Line: line, Column: column}
+	}
 	want := &Policy{
 		Name: "no-secrets", At: pos(20, 19), Surface: filters.SurfaceLLM, FailurePolicy: Fail, Mode: Enforce,
 		Variables: []Variable{{Name: "said", Expression: manifest.String{

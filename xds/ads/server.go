@@ -31,6 +31,7 @@ const (
 	pingTimeout  = 5 * time.Second  // and taken for dead after this
 	drainTimeout = 5 * time.Second
 	maxRecvBytes = 32 << 20
+	maxStreams   = 16 // of one connection; a node needs one
 )
 
 // Options of a server. The zero value serves in the clear, with the default timeout, silently.
@@ -106,7 +107,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
 		grpc.MaxRecvMsgSize(maxRecvBytes),
-		grpc.MaxConcurrentStreams(maxTypes),
+		grpc.MaxConcurrentStreams(maxStreams),
 	}, s.options.GRPC...)
 }
 

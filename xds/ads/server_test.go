@@ -73,6 +73,9 @@ func TestClassesAreApart(t *testing.T) {
 		c := connect(tc.id)
 		c.subscribe(tc.url, tc.name)
 		c.subscribe(tc.url, "*")
+		if resp := c.expect(tc.url); len(resp.GetResources()) > 0 {
+			t.Errorf("%s is served %v", tc.id, names(resp))
+		}
 		c.silent() // and the stream lives
 	}
 	c := connect("envoy/b")

@@ -31,8 +31,8 @@ const (
 	StampKey        = "request"   // key in Namespace that the stamp reads
 	StampValue      = "judged"    // its value on a request that may go on; any other keeps the request in
 	AccessLogName   = "bartizan"  // log_name of the access log stream
-	FilterExtProc   = "ext_proc"  // name of the HTTP filter, prefix of nothing
-	FilterStamp     = "the_stamp" // name of the HTTP filter, for statistics and error messages
+	FilterExtProc   = "ext_proc"  // name of the HTTP filter
+	FilterStamp     = "the_stamp" // name of the HTTP filter
 )
 
 // Memory per connection, on both sides: 100 clients that read nothing cost 9 MB with these and 250 MB with Envoy's defaults.

@@ -2,6 +2,7 @@ package envoyconf
 
 import (
 	"fmt"
+	"strings"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -12,20 +13,23 @@ import (
 	"bartizan/filters"
 )
 
-// Voice is how the gateway refuses on the routes whose names begin with Prefix, when it is Envoy that has to.
+// Voice is how the gateway refuses on some routes when it is Envoy that has to.
 type Voice struct {
-	Prefix string // of route names, such as "llm/anthropic/"
-	Route  filters.Route
+	Routes []string      // names; of letters, digits, '.', '-' and '/'
+	Route  filters.Route // what they have in common
 	Codec  Refuser
 }
 
 // lapse is an answer that Envoy makes by itself, told by a CEL expression over its own attributes.
 type lapse struct {
 	when    string
-	status  uint32 // what the client gets; 0: what the codec answers to the kind
+	status  uint32 // what the client gets; 0: what the codec answers to the kind; sameStatus
 	kind    filters.RefusalKind
 	message string
 }
+
+// sameStatus leaves the status as Envoy set it.
+const sameStatus = 1
 
 // lapses are tried in order; the last catches all. The details are Envoy's (%RESPONSE_CODE_DETAILS%).
 func lapses() []lapse {
@@ -49,9 +53,6 @@ func lapses() []lapse {
 
 // byUpstream: the router speaks of the upstream; every other 503 is ext_proc's status_on_error, whose details are many.
 const byUpstream = "(response.code_details.startsWith('upstream') || response.code_details in ['no_healthy_upstream', 'cluster_not_found'])"
-
-// sameStatus leaves the status as Envoy set it.
-const sameStatus = 1
 
 // requestID is Envoy's operator for x-request-id: the id by which a person finds the exchange, since there may be no decision.
 const requestID = "%REQ(X-REQUEST-ID)%"
@@ -91,10 +92,10 @@ func (v Voice) mapper(l lapse) *hcmv3.ResponseMapper {
 
 // when joins the lapse with the voice's routes. Without a route the attribute is absent and the expression errs, which is false.
 func (v Voice) when(l lapse) string {
-	if v.Prefix == "" {
+	if v.Routes == nil {
 		return l.when
 	}
-	return fmt.Sprintf("xds.route_name.startsWith('%s') && %s", v.Prefix, l.when)
+	return fmt.Sprintf("xds.route_name in ['%s'] && (%s)", strings.Join(v.Routes, "', '"), l.when)
 }
 
 func replyHeaders(headers []filters.Header) []*corev3.HeaderValueOption {

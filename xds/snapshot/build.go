@@ -1,7 +1,7 @@
 package snapshot
 
 import (
-	"fmt"
+	"cmp"
 	"maps"
 	"slices"
 
@@ -57,7 +57,7 @@ const (
 	kindGateway   = "Gateway"
 	kindProvider  = "Provider"
 	kindMCPServer = "McpServer"
-	kindPolicy    = "Policy"
+	kindPolicy    = policy.Kind
 )
 
 func kinds() []string { return []string{kindGateway, kindProvider, kindMCPServer, kindPolicy} }
@@ -65,9 +65,7 @@ func kinds() []string { return []string{kindGateway, kindProvider, kindMCPServer
 func (r *repository) report(errs ...*manifest.Error) { r.errs = append(r.errs, errs...) }
 
 func (r *repository) add(doc *manifest.Document) {
-	if slices.Contains(kinds(), doc.Kind) {
-		r.unique(doc)
-	}
+	r.unique(doc)
 	switch doc.Kind {
 	case kindGateway:
 		r.addGateway(doc)
@@ -82,8 +80,11 @@ func (r *repository) add(doc *manifest.Document) {
 	}
 }
 
-// unique: two documents of one kind may not have the same name, in whichever files they are.
+// unique: two documents of one kind may not have the same name, in whichever files they are. policy.Compile says it of policies.
 func (r *repository) unique(doc *manifest.Document) {
+	if doc.Kind == kindPolicy {
+		return
+	}
 	key := doc.Kind + "/" + doc.Name
 	if before, taken := r.first[key]; taken {
 		r.report(doc.NameText().Errorf("the first is at "+before.Position.String(), "second %s of this name", doc.Kind))
@@ -94,14 +95,21 @@ func (r *repository) unique(doc *manifest.Document) {
 
 // finish looks for what only the whole repository can tell.
 func (r *repository) finish() {
-	slices.SortStableFunc(r.policies, func(a, b *policy.Policy) int { return compareNames(a.Name, b.Name) })
+	slices.SortStableFunc(r.policies, func(a, b *policy.Policy) int { return cmp.Compare(a.Name, b.Name) })
 	_, errs := policy.Compile(r.policies)
 	r.report(errs...)
-	if r.gateway == nil && len(r.errs) == 0 {
+	if r.gateway == nil && len(r.errs) == 0 { // with errors, the Gateway may be what could not be read
 		r.report(&manifest.Error{
 			Position: manifest.Position{File: ".", Line: 1, Column: 1},
 			Message:  "the repository has no " + kindGateway,
-			Hint:     fmt.Sprintf("add one document with kind: %s", kindGateway),
+			Hint:     "add one document with kind: " + kindGateway,
 		})
+	}
+}
+
+func (r *repository) addPolicy(doc *manifest.Document) {
+	p, errs := policy.Decode(doc)
+	if r.report(errs...); p != nil {
+		r.policies = append(r.policies, p)
 	}
 }

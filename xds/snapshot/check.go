@@ -1,9 +1,8 @@
 package snapshot
 
 import (
-	"regexp"
+	"slices"
 	"strconv"
-	"strings"
 
 	"bartizan/filters/manifest"
 )
@@ -41,16 +40,14 @@ func (c *checker) name(s manifest.String, at manifest.Position, field string) {
 
 // oneOf returns the value, or fallback where there is none, and reports a value that is not among known.
 func (c *checker) oneOf(s manifest.String, fallback string, known ...string) string {
-	if s == (manifest.String{}) || isAbsent(s) {
+	if isAbsent(s) {
 		return fallback
 	}
-	for _, k := range known {
-		if s.Value == k {
-			return k
-		}
+	if !slices.Contains(known, s.Value) {
+		c.add(s.Errorf(manifest.Suggest(s.Value, known), "unknown value"))
+		return fallback
 	}
-	c.add(s.Errorf(manifest.Suggest(s.Value, known), "unknown value"))
-	return fallback
+	return s.Value
 }
 
 // number reads a decimal within [low, high]; absent: fallback.
@@ -64,4 +61,28 @@ func (c *checker) number(s manifest.String, fallback, low, high int64) int64 {
 		return fallback
 	}
 	return n
+}
+
+// unquoted is an error that does not show the text: somebody may have put a key or a password there.
+func unquoted(s manifest.String, hint, message string) *manifest.Error {
+	return &manifest.Error{Position: s.Position, Message: message, Hint: hint}
+}
+
+// isAbsent tells a field that is not in the document from one that is there and empty.
+func isAbsent(s manifest.String) bool { return s.Position == manifest.Position{} }
+
+// seen remembers where each key was first.
+type seen map[string]manifest.Position
+
+// twice reports a key that has been there before. An empty key was reported as missing or malformed already.
+func (m seen) twice(s manifest.String, key, what string) *manifest.Error {
+	first, again := m[key]
+	if !again {
+		m[key] = s.Position
+		return nil
+	}
+	if key == "" {
+		return nil
+	}
+	return s.Errorf("the first is at "+first.String(), "second %s", what)
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
-	"strconv"
 
 	"bartizan/filters/manifest"
 	"bartizan/xds/bundlepb"
@@ -137,7 +136,7 @@ func (c *checker) hash(s manifest.String, at manifest.Position) []byte {
 	}
 	hash, err := hex.DecodeString(s.Value)
 	if err != nil || len(hash) != sha256.Size {
-		c.add(s.Errorf("", "want the SHA-256 of a key as %s hexadecimal digits", strconv.Itoa(2*sha256.Size)))
+		c.add(unquoted(s, "printf %s \"$KEY\" | sha256sum", "want the SHA-256 of a key as 64 hexadecimal digits"))
 		return nil
 	}
 	if [sha256.Size]byte(hash) == sha256.Sum256(nil) {

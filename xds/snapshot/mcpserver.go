@@ -8,7 +8,6 @@ import (
 
 	"bartizan/filters"
 	"bartizan/filters/manifest"
-	"bartizan/filters/mcp"
 	"bartizan/xds/bundlepb"
 	"bartizan/xds/envoyconf"
 )
@@ -95,9 +94,4 @@ func (s *server) route() (*bundlepb.Route, envoyconf.Route) {
 	methods := []string{http.MethodPost, http.MethodGet, http.MethodDelete}
 	return &bundlepb.Route{Name: s.routeName(), Surface: string(filters.SurfaceMCP), Target: s.name},
 		envoyconf.Route{Name: s.routeName(), Path: "/mcp/" + s.name, Methods: methods, Upstream: s.upstream, Rewrite: s.path}
-}
-
-func (s *server) voice() envoyconf.Voice {
-	route := filters.Route{Name: s.routeName(), Surface: filters.SurfaceMCP, Target: s.name}
-	return envoyconf.Voice{Routes: s.routeName(), Route: route, Codec: mcp.New(nil)}
 }

@@ -111,8 +111,3 @@ func (p *provider) routes() (routes []*bundlepb.Route, conf []envoyconf.Route) {
 	}
 	return routes, conf
 }
-
-func (p *provider) voice() envoyconf.Voice {
-	route := filters.Route{Surface: filters.SurfaceLLM, Target: p.name, Dialect: p.dialect.Name}
-	return envoyconf.Voice{Routes: "llm/" + p.name + "/", Route: route, Codec: p.dialect.Codec}
-}

@@ -23,7 +23,7 @@ type origin struct {
 // segments.
 var (
 	plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$`)
-	dnsName   = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.?$`)
+	dnsName   = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 )
 
 func (c *checker) url(s manifest.String, at manifest.Position) origin {
@@ -32,12 +32,12 @@ func (c *checker) url(s manifest.String, at manifest.Position) origin {
 		return origin{}
 	}
 	u, err := url.Parse(s.Value)
-	if err != nil { // its text would quote what may hold a password
-		c.add(&manifest.Error{Position: s.Position, Message: "not a URL", Hint: "as in https://api.example.com"})
+	if err != nil {
+		c.add(unquoted(s, "as in https://api.example.com", "not a URL"))
 		return origin{}
 	}
 	if u.User != nil {
-		c.add(&manifest.Error{Position: s.Position, Message: "a URL must not carry a user or password", Hint: "name a secret under credential"})
+		c.add(unquoted(s, "name a secret under credential", "a URL must not carry a user or password"))
 		return origin{}
 	}
 	o := origin{host: strings.ToLower(u.Hostname()), tls: u.Scheme == "https", path: u.Path}
@@ -45,7 +45,7 @@ func (c *checker) url(s manifest.String, at manifest.Position) origin {
 	case u.Scheme != "https" && u.Scheme != "http":
 		c.add(s.Errorf("as in https://api.example.com", "want an http or https URL"))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.RawFragment != "":
-		c.add(s.Errorf("", "an upstream has no query and no fragment"))
+		c.add(unquoted(s, "", "an upstream has no query and no fragment"))
 	case u.RawPath != "" || !plainPath.MatchString(u.Path):
 		c.add(s.Errorf("", "the path has escapes, empty segments or dots"))
 	case !validHost(o.host):
@@ -100,10 +100,8 @@ func (c *checker) credential(spec *credentialSpec, header, prefix string) *envoy
 	switch {
 	case isAbsent(spec.Secret):
 		c.missing(spec.Position, "secret")
-	case !secretName.MatchString(spec.Secret.Value): // not quoted: it may be the key itself
-		c.add(&manifest.Error{
-			Position: spec.Secret.Position, Message: "not the name of a secret", Hint: "lower-case letters, digits and '-'; never the key itself",
-		})
+	case !secretName.MatchString(spec.Secret.Value):
+		c.add(unquoted(spec.Secret, "lower-case letters, digits and '-'; never the key itself", "not the name of a secret"))
 	}
 	if !isAbsent(spec.Header) {
 		if !headerName.MatchString(spec.Header.Value) || reserved.MatchString(spec.Header.Value) {

@@ -82,7 +82,7 @@ func writeNodes(b *strings.Builder, s Status) {
 
 func writeNacks(b *strings.Builder, n Node) {
 	for _, t := range n.Types {
-		if t.Nack != nil {
+		if t.Nack != nil && !t.Live { // what is live was accepted since, or taken back
 			fmt.Fprintf(b, "%s refused %s %s at %s:\n  %s\n", line(n.ID), line(t.Name), short(t.Nack.Version), clock(t.Nack.Time), line(t.Nack.Detail))
 		}
 	}

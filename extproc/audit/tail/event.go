@@ -56,6 +56,7 @@ type View struct {
 type Own struct {
 	Commit     string `json:"commit"`
 	DecisionID string `json:"decision_id"`
+	Detail     string `json:"detail"`
 	Outcome    string `json:"outcome"`
 	Phase      string `json:"phase"`
 	PrevHash   string `json:"prev_hash"`

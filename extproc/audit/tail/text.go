@@ -29,9 +29,12 @@ func WriteText(w io.Writer, e *Event, colour bool) error {
 		field(&b, "calls ", c.Name)
 	}
 	field(&b, "rule ", e.Policy.UID)
-	if reason := first(e.Policy.Reason, e.Detail, failed(e)); reason != "" {
+	if reason := first(e.Policy.Reason, e.Detail); reason != "" {
 		field(&b, "", strconv.Quote(plain(reason)))
+	} else {
+		field(&b, "", failed(e))
 	}
+	field(&b, "", own.Detail)
 	fmt.Fprintf(&b, "  %s", time.Duration(e.DurationMS)*time.Millisecond)
 	field(&b, "@", short(own.Commit))
 	field(&b, "", first(own.DecisionID, e.Metadata.UID))
@@ -59,7 +62,7 @@ func field(b *strings.Builder, label, value string) {
 
 func paint(outcome string, colour bool) string {
 	text := fmt.Sprintf("%-7s", strings.ToUpper(plain(outcome)))
-	if !colour {
+	if !colour || outcome == "" {
 		return text
 	}
 	code := "32" // green

@@ -78,11 +78,21 @@ func (r *reader) fallbacks() {
 		if r.Kind() == '"' {
 			d.Name = r.String()
 		} else {
-			d.Name = string(r.Value())
+			d.Name = r.model()
 		}
 		d.Pointer = r.Pointer()
 		r.Declare(d)
 	}
+}
+
+// model reads the member model of an object.
+func (r *reader) model() (model string) {
+	for name := range r.Object() {
+		if string(name) == "model" {
+			model = r.String()
+		}
+	}
+	return model
 }
 
 // prediction reads text that the caller expects the model to answer.

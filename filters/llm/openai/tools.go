@@ -12,8 +12,10 @@ func (r *reader) tool() {
 		switch string(name) {
 		case "type":
 			kind = r.String()
+		case "name":
+			t.Name = string(r.MaybeText())
 		case "function", "custom":
-			r.function(t)
+			r.function(filters.Tool{Type: "custom"})
 		}
 	}
 	if r.Err() != nil {
@@ -29,7 +31,7 @@ func (r *reader) tool() {
 	t.Type, t.Pointer = kind, r.Pointer()
 	r.LLM.Tools = r.LLM.Tools[:tools]
 	r.Tool(t)
-	r.AddRest(first, mark, filters.Block{Origin: filters.OriginToolDefinition, Name: kind})
+	r.AddRest(first, mark, filters.Block{Origin: filters.OriginToolDefinition, Name: t.Name})
 	r.Declare(filters.Declaration{Kind: "server_tool", Name: kind, Pointer: t.Pointer})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,16 +66,25 @@ func answers(t *testing.T, codec filters.Codec) {
 			golden(t, file+".golden", append(text, '\n'))
 			for i := range body {
 				got, p := read(codec, open(t, file), body[:i], body[i:])
-				if diff := cmp.Diff(whole.Response, got.Response) + cmp.Diff(passed, p); diff != "" || (whole.Error == nil) != (got.Error == nil) {
-					t.Fatalf("cut at %d: error %v, %s", i, got.Error, diff)
+				if diff := differ(whole, got, passed, p); diff != "" {
+					t.Fatalf("cut at %d: %s", i, diff)
 				}
 			}
 			got, p := read(codec, open(t, file), bytes.SplitAfter(body, nil)...)
-			if diff := cmp.Diff(whole.Response, got.Response) + cmp.Diff(passed, p); diff != "" {
+			if diff := differ(whole, got, passed, p); diff != "" {
 				t.Fatalf("byte by byte: %s", diff)
 			}
 		})
 	}
+}
+
+// differ says how two readings of one answer differ. It spares cmp, which is slow, where they do not.
+func differ(a, b answered, passedA, passedB []byte) string {
+	a.Passed, b.Passed = "", ""
+	if reflect.DeepEqual(a, b) && bytes.Equal(passedA, passedB) {
+		return ""
+	}
+	return cmp.Diff(a, b) + cmp.Diff(string(passedA), string(passedB))
 }
 
 func describe(passed, body []byte) string {
@@ -154,8 +164,8 @@ func FuzzAnswer(f *testing.F, codec filters.Codec) {
 		i := int(at) % (len(body) + 1)
 		a, passedA := read(codec, open(t, name), body)
 		b, passedB := read(codec, open(t, name), body[:i], body[i:])
-		if diff := cmp.Diff(a.Response, b.Response) + cmp.Diff(passedA, passedB); diff != "" || (a.Error == nil) != (b.Error == nil) {
-			t.Fatalf("cut at %d: %v, %v, %s", i, a.Error, b.Error, diff)
+		if diff := differ(a, b, passedA, passedB); diff != "" {
+			t.Fatalf("cut at %d: %s", i, diff)
 		}
 		var be *filters.BodyError
 		if a.Error != nil && (!errors.As(a.Error, &be) || be.Kind != filters.RefusedUpstream) {

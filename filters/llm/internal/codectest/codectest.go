@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Route is the route of all samples.
+// route is the route of all samples.
 var route = filters.Route{Name: "llm/test", Surface: filters.SurfaceLLM, Target: "test", Dialect: "test", Operation: "test"}
 
 // Run runs everything there is.

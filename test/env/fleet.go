@@ -1,0 +1,184 @@
+package env
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"bartizan/envoy"
+	"bartizan/extproc/audit/natsd"
+	"bartizan/xds/status"
+)
+
+// Fleet is a gateway with each role in a process of its own: xds, extproc, Envoy. NATS is embedded in the calling process.
+type Fleet struct {
+	Dir     string
+	Binary  string
+	XDS     *Process
+	Extproc *Process
+	Envoy   *envoy.Process
+	URL     string // of the listener "http"
+	NATS    *nats.Conn
+	Records *Records
+
+	nats     *natsd.Server
+	envoyLog output
+	options  FleetOptions
+}
+
+// FleetOptions configure a fleet.
+type FleetOptions struct {
+	Policies    string            // the policy repository
+	Secrets     map[string]string // secret name → credential
+	ExtProc     string            // the socket of another ext_proc service; empty: bartizan extproc is started
+	ExtProcArgs []string          // further flags of bartizan extproc
+	Concurrency int               // Envoy's worker threads; 0: 2
+	HeapBytes   uint64            // Envoy's; 0: its default
+}
+
+// StartFleet starts all roles in dir, which must be short and private. It returns when Envoy serves.
+func StartFleet(ctx context.Context, dir string, o FleetOptions) (*Fleet, error) {
+	binary, err := Binary()
+	if err != nil {
+		return nil, err
+	}
+	f := &Fleet{Dir: dir, Binary: binary, options: o}
+	if err := f.start(ctx); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, f.Logs())
+	}
+	return f, nil
+}
+
+func (f *Fleet) start(ctx context.Context) (err error) {
+	if err := f.writeSecrets(); err != nil {
+		return err
+	}
+	if f.nats, err = natsd.Start(natsd.Options{StateDir: filepath.Join(f.Dir, "nats")}); err != nil {
+		return err
+	}
+	if f.NATS, err = nats.Connect(f.nats.URL(), nats.MaxReconnects(-1)); err != nil {
+		return err
+	}
+	if f.XDS, err = run("bartizan xds", f.Binary, nil, "xds", "--policies", f.options.Policies, "--poll", "200ms", "--secrets", f.path("secrets"),
+		"--listen", "unix:"+f.path("xds.sock"), "--status", "unix:"+f.path("status.sock")); err != nil {
+		return err
+	}
+	if f.options.ExtProc == "" {
+		if err := f.StartExtproc(ctx); err != nil {
+			return err
+		}
+	}
+	if err := f.startEnvoy(ctx); err != nil {
+		return err
+	}
+	f.Records = Follow(ctx, f.NATS)
+	return nil
+}
+
+func (f *Fleet) path(name string) string { return filepath.Join(f.Dir, name) }
+
+func (f *Fleet) writeSecrets() error {
+	if err := os.MkdirAll(f.path("secrets"), 0o700); err != nil {
+		return err
+	}
+	for name, value := range f.options.Secrets {
+		if err := os.WriteFile(filepath.Join(f.path("secrets"), name), []byte(value), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StartExtproc starts the inspection service, again after it was killed, and waits until it listens.
+func (f *Fleet) StartExtproc(ctx context.Context) (err error) {
+	socket := f.path("extproc.sock")
+	_ = os.Remove(socket)
+	args := append([]string{
+		"extproc", "--state", f.path("extproc"), "--listen", "unix:" + socket, "--control-server", "unix:" + f.path("xds.sock"),
+		"--nats-url", f.nats.GatewayURL(), "--node-id", "one", "--drain", "2s",
+	}, f.options.ExtProcArgs...)
+	if f.Extproc, err = run("bartizan extproc", f.Binary, nil, args...); err != nil {
+		return err
+	}
+	return f.Extproc.await(ctx, socket, func() bool { _, err := os.Stat(socket); return err == nil })
+}
+
+func (f *Fleet) startEnvoy(ctx context.Context) (err error) {
+	extproc := f.options.ExtProc
+	if extproc == "" {
+		extproc = f.path("extproc.sock")
+	}
+	concurrency := f.options.Concurrency
+	if concurrency == 0 {
+		concurrency = 2
+	}
+	f.Envoy, err = envoy.Start(ctx, envoy.Config{
+		RunDir: f.path("envoy"), XDSSocket: f.path("xds.sock"), ExtProcSocket: extproc, NodeID: "envoy/one", Concurrency: concurrency,
+		HeapBytes: f.options.HeapBytes, StopTime: -1, Log: slog.New(slog.NewTextHandler(&f.envoyLog, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.Envoy.Ready(ctx, 1); err != nil {
+		return err
+	}
+	listeners, err := f.Envoy.Listeners(ctx)
+	f.URL = "http://" + listeners["http"]
+	return err
+}
+
+// Live waits until a commit is in force on every node.
+func (f *Fleet) Live(ctx context.Context, commit string) error {
+	for {
+		s, err := f.Status(ctx)
+		if err == nil && s.Live != nil && s.Live.Commit == commit && s.Live.Nodes == len(s.Nodes) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("commit %s is not live: %w (last status %+v, error %w)", commit, ctx.Err(), s, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Status asks the control server.
+func (f *Fleet) Status(ctx context.Context) (status.Status, error) {
+	return status.Fetch(ctx, f.path("status.sock"))
+}
+
+// Logs is everything that the processes have written.
+func (f *Fleet) Logs() string {
+	logs := ""
+	for _, p := range []*Process{f.XDS, f.Extproc} {
+		if p != nil {
+			logs += "--- " + p.name + "\n" + p.Output()
+		}
+	}
+	return logs + "--- envoy\n" + f.envoyLog.String()
+}
+
+// Close ends everything.
+func (f *Fleet) Close() {
+	if f.Envoy != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		_ = f.Envoy.Stop(ctx)
+		cancel()
+	}
+	for _, p := range []*Process{f.Extproc, f.XDS} {
+		if p != nil {
+			p.Kill()
+		}
+	}
+	if f.NATS != nil {
+		f.NATS.Close()
+	}
+	if f.nats != nil {
+		f.nats.Shutdown()
+	}
+}

@@ -1,0 +1,111 @@
+package snapshot
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"bartizan/filters"
+	"bartizan/filters/llm"
+	"bartizan/filters/mcp"
+	"bartizan/xds/bundlepb"
+	"bartizan/xds/envoyconf"
+)
+
+// plan is both sides of a commit, still apart: what extproc knows of the routes and what Envoy does with them.
+type plan struct {
+	bundle    *bundlepb.Bundle
+	routes    []envoyconf.Route
+	upstreams []*envoyconf.Upstream
+	dialects  map[string][]string // dialect → its routes
+	servers   []string            // routes of MCP servers
+}
+
+// snapshot assumes that no mistake was found.
+func (r *repository) snapshot(commit string) *Snapshot {
+	p := r.plan(commit)
+	p.sort()
+	p.bundle.Version = version(p.bundle)
+	s := &Snapshot{Commit: commit, Bundle: p.bundle, Envoy: r.resources(p)}
+	s.Version = s.hash()
+	return s
+}
+
+func (r *repository) plan(commit string) *plan {
+	p := &plan{dialects: map[string][]string{}, bundle: &bundlepb.Bundle{
+		Commit: commit, VirtualKeys: r.gateway.keys, Policies: bundlePolicies(r.policies), Audit: r.gateway.audit, Limits: r.gateway.limits,
+	}}
+	for _, one := range r.providers {
+		routes, conf := one.routes()
+		p.bundle.Routes, p.routes = append(p.bundle.Routes, routes...), append(p.routes, conf...)
+		p.upstreams = append(p.upstreams, one.upstream)
+		for _, route := range routes {
+			p.dialects[route.Dialect] = append(p.dialects[route.Dialect], route.Name)
+		}
+	}
+	for _, one := range r.servers {
+		route, conf := one.route()
+		p.bundle.Routes, p.routes = append(p.bundle.Routes, route), append(p.routes, conf)
+		p.bundle.McpServers = append(p.bundle.McpServers, &bundlepb.McpServer{Name: one.name, Tools: one.tools})
+		p.upstreams = append(p.upstreams, one.upstream)
+		p.servers = append(p.servers, route.Name)
+	}
+	return p
+}
+
+func (p *plan) sort() {
+	slices.SortFunc(p.bundle.Routes, func(a, b *bundlepb.Route) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.bundle.VirtualKeys, func(a, b *bundlepb.VirtualKey) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.bundle.McpServers, func(a, b *bundlepb.McpServer) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.routes, func(a, b envoyconf.Route) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.upstreams, func(a, b *envoyconf.Upstream) int { return cmp.Compare(a.Cluster, b.Cluster) })
+	for _, names := range p.dialects {
+		slices.Sort(names)
+	}
+	slices.Sort(p.servers)
+}
+
+func (r *repository) resources(p *plan) Resources {
+	edge := envoyconf.Edge{Voices: p.voices(), Bare: r.opt.Bare}
+	var out Resources
+	endpoints := slices.SortedFunc(slices.Values(r.gateway.listeners), func(a, b envoyconf.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+	for _, at := range endpoints {
+		out.Listeners = append(out.Listeners, envoyconf.Listener(at, edge))
+	}
+	for _, u := range p.upstreams {
+		out.Clusters = append(out.Clusters, envoyconf.Cluster(u))
+	}
+	out.Routes = []proto.Message{envoyconf.Routes(p.routes, p.bundle.Limits.RequestBytes)}
+	for _, name := range p.secrets() {
+		out.Secrets = append(out.Secrets, envoyconf.Secret(r.opt.SecretsDir, name))
+	}
+	return out
+}
+
+// secrets are the names of all credentials, each once.
+func (p *plan) secrets() []string {
+	names := map[string]bool{}
+	for _, u := range p.upstreams {
+		if u.Credential != nil {
+			names[u.Credential.Secret] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// voices: one per protocol, since Envoy tries them one after the other.
+func (p *plan) voices() []envoyconf.Voice {
+	var voices []envoyconf.Voice
+	for _, name := range slices.Sorted(maps.Keys(p.dialects)) {
+		codec, _ := llm.Codec(name)
+		route := filters.Route{Surface: filters.SurfaceLLM, Dialect: name}
+		voices = append(voices, envoyconf.Voice{Routes: p.dialects[name], Route: route, Codec: codec})
+	}
+	if len(p.servers) > 0 {
+		route := filters.Route{Surface: filters.SurfaceMCP}
+		voices = append(voices, envoyconf.Voice{Routes: p.servers, Route: route, Codec: mcp.New(nil)})
+	}
+	return voices
+}
