@@ -45,7 +45,7 @@ const (
 )
 
 type cli struct {
-	LogLevel  slog.Level `default:"info" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
+	LogLevel  slog.Level `default:"info" help:"What to log: debug, info, warn or error."`
 	LogFormat string     `default:"text" enum:"text,json" help:"How to log: text or json."`
 
 	Up      upCmd      `cmd:"" help:"Run the whole gateway on this machine: Envoy, judging, control server, NATS."`

@@ -99,10 +99,8 @@ func (s Service) serveStatus(ctx context.Context, src *source.Source, server *ad
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.Handle("/", status.Handler(func() status.Status {
-		st, from := server.Status(), src.Status()
-		st.Source = &status.Source{
-			Name: from.Name, Commit: from.Commit, LastSuccess: from.LastSuccess, Error: from.Error, FailedSince: from.FailedSince,
-		}
+		st, from := server.Status(), status.Source(src.Status())
+		st.Source = &from
 		return st
 	}))
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}

@@ -178,6 +178,25 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestLongScalars holds that places are found in one pass: with two, each of these would take minutes.
+func TestLongScalars(t *testing.T) {
+	const long = MaxFileBytes / 8
+	for name, scalar := range map[string]string{
+		"single":        "'" + strings.Repeat("''", long) + "^'",
+		"double":        `"` + strings.Repeat(`\x41`, long) + `^"`,
+		"blanks":        "'" + strings.Repeat(" ", long) + "^'",
+		"blank lines":   "'a" + strings.Repeat("\n", long) + "   ^'",
+		"escaped lines": `"` + strings.Repeat("\\\n", long) + `   ^"`,
+		"folded":        "a" + strings.Repeat("\n   a", long) + "\n   ^",
+		"literal":       "|\n    a" + strings.Repeat("\n", long) + "    ^",
+	} {
+		file := "apiVersion: bartizan/v1\nkind: K\nmetadata: { name: n }\nspec:\n  v: " + scalar + "\n"
+		if got, _ := caret(t, file); got != place(file, "^") {
+			t.Errorf("%s: ^ at %v, want %v", name, got, place(file, "^"))
+		}
+	}
+}
+
 func TestSuggest(t *testing.T) {
 	known := []string{"expression", "action", "severity", "reason", "name", "on"}
 	for word, want := range map[string]string{

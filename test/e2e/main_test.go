@@ -85,30 +85,33 @@ func start(t *testing.T, o env.FleetOptions) *world {
 	return w
 }
 
-func newWorld(ctx context.Context, o env.FleetOptions) (w *world, err error) {
-	w = &world{}
-	if w.folder, err = os.MkdirTemp("", "bz"); err != nil {
+func newWorld(ctx context.Context, o env.FleetOptions) (*world, error) {
+	w := &world{}
+	if err := w.start(ctx, o); err != nil {
+		w.close()
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			w.close()
-		}
-	}()
+	return w, nil
+}
+
+func (w *world) start(ctx context.Context, o env.FleetOptions) (err error) {
+	if w.folder, err = os.MkdirTemp("", "bz"); err != nil {
+		return err
+	}
 	if w.anthropic, err = fake.StartAnthropic(ctx, fake.Options{Key: vendorKey}); err != nil {
-		return nil, err
+		return err
 	}
 	if w.openAI, err = fake.StartOpenAI(ctx, fake.Options{Key: openAIKey}); err != nil {
-		return nil, err
+		return err
 	}
 	if w.warehouse, err = fake.StartMCP(ctx, fake.MCPOptions{Token: mcpToken}); err != nil {
-		return nil, err
+		return err
 	}
 	if w.modern, err = fake.StartMCP(ctx, fake.MCPOptions{Token: mcpToken, Stateless: true, JSON: true}); err != nil {
-		return nil, err
+		return err
 	}
 	if w.repo, err = env.NewRepo(filepath.Join(w.folder, "policies"), w.policies()); err != nil {
-		return nil, err
+		return err
 	}
 	o.Policies = w.repo.Dir
 	o.Secrets = map[string]string{"anthropic-key": vendorKey, "openai-key": openAIKey, "mcp-token": mcpToken}
@@ -116,20 +119,15 @@ func newWorld(ctx context.Context, o env.FleetOptions) (w *world, err error) {
 	defer cancel()
 	w.Fleet, err = env.StartFleet(starting, w.folder, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w.Records = env.Follow(ctx, w.NATS)
-	return w, nil
+	w.Records = env.Follow(ctx, w.NATS) // for as long as the tests run, not just the start
+	return nil
 }
 
 func (w *world) close() {
 	if w.Fleet != nil {
 		w.Fleet.Close()
-	}
-	for _, s := range []interface{ Close() }{w.anthropic, w.openAI, w.warehouse, w.modern} {
-		if s != nil {
-			s.Close()
-		}
 	}
 	os.RemoveAll(w.folder)
 }

@@ -22,9 +22,9 @@ type Fleet struct {
 	XDS     *Process
 	Extproc *Process
 	Envoy   *envoy.Process
-	URL     string // of the listener "http"
-	NATS    *nats.Conn
-	Records *Records
+	URL     string     // of the listener "http"
+	NATS    *nats.Conn // as the reader of records
+	Records *Records   // set by the caller with Follow
 
 	nats     *natsd.Server
 	envoyLog output
@@ -49,7 +49,9 @@ func StartFleet(ctx context.Context, dir string, o FleetOptions) (*Fleet, error)
 	}
 	f := &Fleet{Dir: dir, Binary: binary, options: o}
 	if err := f.start(ctx); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, f.Logs())
+		err = fmt.Errorf("%w\n%s", err, f.Logs())
+		f.Close()
+		return nil, err
 	}
 	return f, nil
 }
@@ -73,11 +75,7 @@ func (f *Fleet) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := f.startEnvoy(ctx); err != nil {
-		return err
-	}
-	f.Records = Follow(ctx, f.NATS)
-	return nil
+	return f.startEnvoy(ctx)
 }
 
 func (f *Fleet) path(name string) string { return filepath.Join(f.Dir, name) }

@@ -12,6 +12,7 @@ import (
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	secretv3 "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
@@ -87,6 +88,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	g := grpc.NewServer(s.grpcOptions()...)
 	discovery.RegisterAggregatedDiscoveryServiceServer(g, s.service(ctx))
+	secretv3.RegisterSecretDiscoveryServiceServer(g, s.secrets(ctx))
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -6,7 +6,6 @@ import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	grpclogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
 // accessLogs tells extproc of the exchanges that it cannot close by itself: those of which it never heard, and those that ended
@@ -14,7 +13,7 @@ import (
 func accessLogs() []*accesslogv3.AccessLog {
 	return []*accesslogv3.AccessLog{{
 		Name:   "extproc",
-		Filter: anyOf(hasResponseFlag(), notSpokenOf()),
+		Filter: anyOf(hasResponseFlag(), undecided()),
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(&grpclogv3.HttpGrpcAccessLogConfig{
 			CommonConfig: &grpclogv3.CommonGrpcAccessLogConfig{
 				LogName:             AccessLogName,
@@ -33,12 +32,11 @@ func hasResponseFlag() *accesslogv3.AccessLogFilter {
 	}}
 }
 
-// notSpokenOf: extproc has set no word about the request, neither "judged" nor any other. Envoy asks match_if_key_not_found where
-// the key is absent and the value where it is present (and never looks at invert), so the value is one that no word has.
-func notSpokenOf() *accesslogv3.AccessLogFilter {
-	never := &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_NullMatch_{NullMatch: &matcherv3.ValueMatcher_NullMatch{}}}
+// undecided: extproc has said nothing of the request, or no more than that it has seen its headers. Envoy asks
+// match_if_key_not_found where the key is absent and the value where it is present; it never looks at invert.
+func undecided() *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
-		MetadataFilter: &accesslogv3.MetadataFilter{Matcher: stampMatcher(never), MatchIfKeyNotFound: yes()},
+		MetadataFilter: &accesslogv3.MetadataFilter{Matcher: stampMatcher(exactly(StampSeen)), MatchIfKeyNotFound: yes()},
 	}}
 }
 

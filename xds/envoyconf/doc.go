@@ -30,6 +30,7 @@ const (
 	Namespace       = "bartizan"  // of the dynamic metadata that extproc may set
 	StampKey        = "request"   // key in Namespace that the stamp reads
 	StampValue      = "judged"    // its value on a request that may go on; any other keeps the request in
+	StampSeen       = "seen"      // its value while nothing is decided: such exchanges are in the access log
 	AccessLogName   = "bartizan"  // log_name of the access log stream
 	FilterExtProc   = "ext_proc"  // name of the HTTP filter
 	FilterStamp     = "the_stamp" // name of the HTTP filter

@@ -7,7 +7,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
-// Secret tells Envoy where a credential lies: the file dir/name, of which Envoy takes everything but white space at its end. Its
+// Secret tells Envoy where a credential lies: the file dir/name, of which Envoy takes everything but a newline at its end. Its
 // content passes through nobody else. Envoy reads the file again when something is moved into dir (a rename, or the symlink swap of
 // a Kubernetes volume), and not when it is edited in place. While there is no file, the upstream's callers get a refusal.
 func Secret(dir, name string) *tlsv3.Secret {

@@ -61,8 +61,27 @@ func Each(ctx context.Context, js jetstream.JetStream, o Options, f func(m jetst
 	return nil
 }
 
+// streamPoll is how often a stream that is not there yet is looked for.
+const streamPoll = 250 * time.Millisecond
+
+// open finds the stream. A gateway makes it when it first reaches NATS; who waits for records to come waits for that too.
+func (o *Options) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+	for {
+		s, err := js.Stream(ctx, stream.Name)
+		if o.Once || !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return s, err
+		}
+		o.All = o.Since.IsZero() // all that will be in it is new
+		select {
+		case <-time.After(streamPoll):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
 func each(ctx context.Context, js jetstream.JetStream, o Options, f func(m jetstream.Msg, seq uint64) error) error {
-	s, err := js.Stream(ctx, stream.Name)
+	s, err := o.open(ctx, js)
 	if err != nil {
 		return err
 	}
