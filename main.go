@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // rules may name time zones, on images without any
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"

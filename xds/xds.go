@@ -62,10 +62,28 @@ func (s Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, l) })
 	group.Go(func() error { return s.serveStatus(ctx, src, server, reg) })
-	group.Go(func() error {
-		return src.Run(ctx, func(tree source.Tree) { s.publish(ctx, log, server, tree) })
-	})
+	group.Go(func() error { return s.follow(ctx, src, server) })
 	return group.Wait()
+}
+
+// follow publishes each tree. A rollout that still waits for nodes is given up for the next one.
+func (s Service) follow(ctx context.Context, src *source.Source, server *ads.Server) error {
+	giveUp, done := func() {}, make(chan struct{})
+	close(done)
+	err := src.Run(ctx, func(tree source.Tree) {
+		giveUp()
+		<-done
+		rollout, cancel := context.WithCancel(ctx)
+		finished := make(chan struct{})
+		giveUp, done = cancel, finished
+		go func() {
+			defer close(finished)
+			s.publish(rollout, s.Repository.log(), server, tree)
+		}()
+	})
+	giveUp()
+	<-done
+	return err
 }
 
 // publish rolls a tree out, or says why not.

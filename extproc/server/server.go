@@ -49,12 +49,13 @@ type Config struct {
 	Deadlines Deadlines
 }
 
-// Deadlines bound how long a phase may take. Zero values are the defaults that the comments name. They stand a little above
-// Envoy's own timeouts for the same phases, so that they act only where Envoy has none or is stuck.
+// Deadlines bound how long a phase may take. Zero values are the defaults that the comments name. Envoy has timeouts of its own for
+// the request and for the first byte, a little below ours; for the middle of an answer only ours ends it well-formed, and before
+// Envoy's idle timeout does. Clients give up after 300 s of silence.
 type Deadlines struct {
 	RequestBody     time.Duration // from the request's headers to its body; 0: 6 min
 	ResponseHeaders time.Duration // from the request to the first byte of its answer; 0: 11 min
-	ResponseBody    time.Duration // between two parts of an answer; 0: 345 s
+	ResponseBody    time.Duration // between two parts of an answer; 0: 330 s
 	Closing         time.Duration // from the end of the exchange to the end of the stream; 0: 60 s
 	Durable         time.Duration // for a record to become durable in strict mode; 0: 5 s
 }
@@ -67,7 +68,7 @@ func (d Deadlines) withDefaults() Deadlines {
 	}
 	set(&d.RequestBody, 6*time.Minute)
 	set(&d.ResponseHeaders, 11*time.Minute)
-	set(&d.ResponseBody, 345*time.Second)
+	set(&d.ResponseBody, 330*time.Second)
 	set(&d.Closing, time.Minute)
 	set(&d.Durable, 5*time.Second)
 	return d

@@ -23,11 +23,17 @@ func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
 	}
 }
 
+// responseHeadersAnswer lets the headers of an answer on. An answer of Envoy's own before the request was judged is marked, so
+// that the access log does not tell of it again, unless it is the access log that records it.
 func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
 	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader(DecisionHeader, m.cfg.ID)}}}
-	return &extproc.ProcessingResponse{
+	answer := &extproc.ProcessingResponse{
 		Response: &extproc.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extproc.HeadersResponse{Response: common}},
 	}
+	if m.local != "" && !m.recorded {
+		answer.DynamicMetadata = m.cfg.Stamp.refused
+	}
+	return answer
 }
 
 // chunk passes bytes of the answer; last ends the answer, whether the upstream has ended it or not.

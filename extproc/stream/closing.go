@@ -84,6 +84,10 @@ func (m *Machine) outcome(by filters.EndedBy) filters.Outcome {
 		return m.refusal.Kind.Outcome()
 	case by == filters.EndedByClient:
 		return filters.OutcomeAborted
+	case by == filters.EndedByEnvoy && m.status >= 400 && m.status < 500:
+		return filters.OutcomeDeny // for what the caller sent, such as a body that is too large
+	case by == filters.EndedByEnvoy:
+		return filters.OutcomeError
 	default:
 		return allowOutcome(m.decision)
 	}

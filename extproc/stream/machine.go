@@ -59,8 +59,9 @@ type Machine struct {
 	refusal  *filters.Refusal
 	judging  time.Duration
 
-	headersHeld bool // the answer to the response headers waits until the body may pass
-	status      int  // HTTP status that the client was given
+	headersHeld bool   // the answer to the response headers waits until the body may pass
+	local       string // why Envoy answers by itself; empty: it does not
+	status      int    // HTTP status that the client was given
 	recorded    bool
 	fault       error // why the machine is Broken
 }
@@ -106,6 +107,9 @@ func (m *Machine) Step(req *extproc.ProcessingRequest) Output {
 			return m.requestBody(r.RequestBody)
 		}
 	case *extproc.ProcessingRequest_ResponseHeaders:
+		if details := attribute(req, "response.code_details"); m.phase <= AwaitResponseHeaders && isLocalReply(details) {
+			return m.localReply(r.ResponseHeaders, details)
+		}
 		if m.phase == AwaitResponseHeaders {
 			return m.responseHeaders(r.ResponseHeaders)
 		}

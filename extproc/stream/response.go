@@ -90,7 +90,13 @@ func (m *Machine) responseEnd(pass []byte, how ending) Output {
 		out.Send = append(m.release(m.out[:0], pass, false), trailersAnswer())
 	}
 	m.phase = Ended
-	out.Record = m.record(filters.EndedByUpstream, "")
+	switch {
+	case m.recorded:
+	case m.local != "":
+		out.Record = m.record(filters.EndedByEnvoy, "envoy: "+m.local)
+	default:
+		out.Record = m.record(filters.EndedByUpstream, "")
+	}
 	return out
 }
 
@@ -122,6 +128,8 @@ func (m *Machine) cut(pass []byte, r filters.Refusal) Output {
 	pass = append(pass[:len(pass):len(pass)], m.reader.Cut(r)...)
 	out := Output{Send: m.release(m.out[:0], pass, true)}
 	m.phase = Ended
-	out.Record = m.record(filters.EndedByGateway, "cut: "+r.Message)
+	if !m.recorded {
+		out.Record = m.record(filters.EndedByGateway, "cut: "+r.Message)
+	}
 	return out
 }

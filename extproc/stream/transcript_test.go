@@ -132,8 +132,8 @@ func message(t testing.TB, verb, rest string) *extproc.ProcessingRequest {
 	case "request_trailers":
 		return &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_RequestTrailers{RequestTrailers: &extproc.HttpTrailers{}}}
 	case "response_headers":
-		headers, _ := pairs(t, rest)
-		return &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_ResponseHeaders{ResponseHeaders: &extproc.HttpHeaders{Headers: headers, EndOfStream: eos}}}
+		headers, attrs := pairs(t, rest)
+		return &extproc.ProcessingRequest{Attributes: attributes(t, attrs), Request: &extproc.ProcessingRequest_ResponseHeaders{ResponseHeaders: &extproc.HttpHeaders{Headers: headers, EndOfStream: eos}}}
 	case "response_body":
 		return &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_ResponseBody{ResponseBody: &extproc.HttpBody{Body: body, EndOfStream: eos}}}
 	case "response_trailers":
@@ -167,8 +167,8 @@ func pairs(t testing.TB, words string) (*corev3.HeaderMap, map[string]string) {
 func attributes(t testing.TB, attrs map[string]string) map[string]*structpb.Struct {
 	t.Helper()
 	fields := map[string]any{"source.address": "192.0.2.7:4711"}
-	if r := attrs["route"]; r != "" {
-		fields["xds.route_name"] = r
+	for name, value := range attrs {
+		fields[strings.Replace(name, "route", "xds.route_name", 1)] = value
 	}
 	s, err := structpb.NewStruct(fields)
 	if err != nil {

@@ -43,9 +43,9 @@ const (
 	connectionWindow = 1 << 20
 )
 
-// streamIdle ends an exchange on which nothing moves. The clients give up after 300 s of silence; Envoy outlives them a little, so
-// that it is they who end it. It is also the only timer over a processor that stays silent in a response.
-const streamIdle = 330 * time.Second
+// streamIdle ends an exchange on which nothing moves. An answer that is not streamed may be silent until it begins: the vendors' SDKs
+// wait 600 s for it. Within a streamed answer extproc acts earlier, when the clients have given up.
+const streamIdle = 610 * time.Second
 
 func ads() *corev3.ConfigSource {
 	return &corev3.ConfigSource{
