@@ -28,7 +28,7 @@ up: build ## Run the gateway on this machine, with a starter policy repository i
 .PHONY: test
 test: ## All tests: unit with the race detector, golden transcripts, end to end through real Envoy
 	$(GO) test -race $$($(GO) list ./... | grep -v /test/)
-	$(GO) test $$($(GO) list ./test/...)
+	$(GO) test -count=1 $$($(GO) list ./test/...)
 
 .PHONY: bench
 bench: build ## Bare Envoy, a no-op processor and Bartizan under the same load; rewrites test/load/RESULTS.md
