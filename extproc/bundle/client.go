@@ -90,7 +90,7 @@ func (c *Client) Run(ctx context.Context, conn grpc.ClientConnInterface) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(backoff/2 + rand.N(backoff/2+1)):
+		case <-time.After(backoff/2 + rand.N(backoff/2+1)): //nolint:gosec // jitter needs no secrecy
 		}
 		backoff = min(2*backoff, maxBackoff)
 	}

@@ -26,8 +26,6 @@ type schema struct {
 	mcp, mcpTool, annotations     *objectType
 }
 
-func str(s string) ref.Val { return types.String(s) }
-
 func text[T any](name string, size uint64, get func(*T) string) field {
 	return of(name, types.StringType, size, func(v *T) ref.Val { return types.String(get(v)) })
 }

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestDialects(t *testing.T) {
 			t.Errorf("%s: credential header %q", name, d.CredentialHeader)
 		}
 		for _, o := range d.Operations {
-			if got, ok := d.Operation(o.Name); !ok || got != o || !strings.HasPrefix(o.Path, "/") || o.Method != "POST" {
+			if got, ok := d.Operation(o.Name); !ok || got != o || !strings.HasPrefix(o.Path, "/") || o.Method != http.MethodPost {
 				t.Errorf("%s: operation %+v", name, o)
 			}
 		}

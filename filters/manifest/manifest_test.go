@@ -203,7 +203,7 @@ func TestSuggest(t *testing.T) {
 		"expresion": `did you mean "expression"?`,
 		"acton":     `did you mean "action"?`,
 		"Name":      `did you mean "name"?`,
-		"nmae":      `did you mean "name"?`,
+		"nam":       `did you mean "name"?`,
 		"xylophone": "one of expression, action, severity, reason, name, on",
 	} {
 		if got := Suggest(word, known); got != want {

@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 
@@ -144,7 +145,7 @@ func (d *Decoder) Err() error {
 // End says whether the whole body was one value: it returns the first error, or one about bytes behind the value.
 func (d *Decoder) End() error {
 	if d.err == nil {
-		if _, err := d.dec.ReadToken(); err != io.EOF {
+		if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
 			d.refuse("", "trailing data after the JSON value")
 		}
 	}

@@ -124,10 +124,10 @@ func (s *openAIStream) tool(index int, fields string) {
 
 func (openAI) fault(status int, typ, message, _ string) string {
 	code := "null"
-	switch {
-	case status == http.StatusUnauthorized:
+	switch status {
+	case http.StatusUnauthorized:
 		code = `"invalid_api_key"`
-	case status == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		code = `"rate_limit_exceeded"`
 	}
 	if typ == "" {

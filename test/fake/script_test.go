@@ -2,6 +2,7 @@ package fake
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func TestRecorderForgetsTheOldest(t *testing.T) {
 	}
 	r.kept[0].Body = []byte("12")
 	r.bytes = 2
-	r.end(r.add(httptest.NewRequest("POST", "/", nil), make([]byte, 3)), EndedAnswered)
+	r.end(r.add(httptest.NewRequest(http.MethodPost, "/", nil), make([]byte, 3)), EndedAnswered)
 	if len(r.kept) != maxRecords || r.bytes != 3 {
 		t.Errorf("%d kept with %d bytes, want %d with 3", len(r.kept), r.bytes, maxRecords)
 	}

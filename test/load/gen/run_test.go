@@ -37,7 +37,7 @@ func TestClosedLoop(t *testing.T) {
 	var conns atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Method != "POST" || r.Host != "models.test" || r.Header.Get("X-Api-Key") != "k" || string(body) != "{}" {
+		if r.Method != http.MethodPost || r.Host != "models.test" || r.Header.Get("X-Api-Key") != "k" || string(body) != "{}" {
 			t.Errorf("got %s %s %v %q", r.Method, r.Host, r.Header, body)
 		}
 		io.WriteString(w, "12345")

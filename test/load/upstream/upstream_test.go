@@ -77,7 +77,7 @@ func TestStreamMarkInPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("POST", "/", iotest.OneByteReader(strings.NewReader(`{"stream":true}`))))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", iotest.OneByteReader(strings.NewReader(`{"stream":true}`))))
 	if got := w.Header().Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") {
 		t.Errorf("got %s", got)
 	}
