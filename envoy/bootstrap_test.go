@@ -61,8 +61,10 @@ func TestValidate(t *testing.T) {
 	}{
 		{"the least", func(*Config) {}, ""},
 		{"103 bytes of path", func(c *Config) { c.XDSSocket = "/" + strings.Repeat("x", 102) }, ""},
-		{"104 bytes of path", func(c *Config) { c.XDSSocket = "/" + strings.Repeat("x", 103) },
-			"the path of the xds socket has 104 bytes and a Unix socket holds 103"},
+		{
+			"104 bytes of path", func(c *Config) { c.XDSSocket = "/" + strings.Repeat("x", 103) },
+			"the path of the xds socket has 104 bytes and a Unix socket holds 103",
+		},
 		{"long run dir", func(c *Config) { c.RunDir = "/" + strings.Repeat("x", 95) }, "the path of the admin socket has 107 bytes"},
 		{"no run dir", func(c *Config) { c.RunDir = "" }, "RunDir is not set"},
 		{"no ext_proc socket", func(c *Config) { c.ExtProcSocket = "" }, "no path for the ext_proc socket"},

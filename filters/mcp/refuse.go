@@ -53,7 +53,7 @@ func (c *Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 		Body:    refusal(x, r),
 	}
 	if r.DecisionID != "" {
-		reply.Headers = append(reply.Headers, filters.Header{Name: "x-bartizan-decision", Value: r.DecisionID})
+		reply.Headers = append(reply.Headers, filters.Header{Name: filters.DecisionHeader, Value: r.DecisionID})
 	}
 	switch reply.Status {
 	case http.StatusServiceUnavailable:

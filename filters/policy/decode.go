@@ -110,7 +110,8 @@ func (d *decoder) counts(at manifest.Position, s *spec) {
 		what       string
 		count, max int
 	}{
-		{"rules", len(s.Rules), MaxRules}, {"variables", len(s.Variables), MaxVariables},
+		{"rules", len(s.Rules), MaxRules},
+		{"variables", len(s.Variables), MaxVariables},
 		{"matchConditions", len(s.MatchConditions), MaxMatchConditions},
 	} {
 		if c.count > c.max {

@@ -47,11 +47,13 @@ func TestJudge(t *testing.T) {
 		"nothing matches": {document("p", "", "a deny false"), filters.ActionAllow, "", nil},
 		"the highest action wins": {
 			document("p", "", "a allow true", "b flag true", "c deny false") + document("q", "", "d deny true", "e flag true"),
-			filters.ActionDeny, "q/d", []string{"p/a matched allow", "p/b matched flag", "q/d matched deny", "q/e matched flag"},
+			filters.ActionDeny, "q/d",
+			[]string{"p/a matched allow", "p/b matched flag", "q/d matched deny", "q/e matched flag"},
 		},
 		"the first among equals decides": {
 			document("p", "", "a deny true") + document("q", "", "b deny true"),
-			filters.ActionDeny, "p/a", []string{"p/a matched deny", "q/b matched deny"},
+			filters.ActionDeny, "p/a",
+			[]string{"p/a matched deny", "q/b matched deny"},
 		},
 		"allow may decide": {document("p", "", "a allow true"), filters.ActionAllow, "p/a", []string{"p/a matched allow"}},
 		"a failure denies": {
@@ -62,11 +64,13 @@ func TestJudge(t *testing.T) {
 		},
 		"observed": {
 			document("p", "  mode: Observe\n", "a deny true", "b flag "+absent) + document("q", "", "c flag true"),
-			filters.ActionFlag, "q/c", []string{"p/a matched deny observed", "p/b failed deny observed", "q/c matched flag"},
+			filters.ActionFlag, "q/c",
+			[]string{"p/a matched deny observed", "p/b failed deny observed", "q/c matched flag"},
 		},
 		"conditions hold": {
 			document("p", "  matchConditions: [\"identity.user == 'ann'\", llm.stream]\n", "a deny true"),
-			filters.ActionDeny, "p/a", []string{"p/a matched deny"},
+			filters.ActionDeny, "p/a",
+			[]string{"p/a matched deny"},
 		},
 		"a condition does not hold": {
 			document("p", "  matchConditions: [llm.stream, \"identity.user == 'bob'\"]\n", "a deny true"), filters.ActionAllow, "", nil,
@@ -76,28 +80,33 @@ func TestJudge(t *testing.T) {
 		},
 		"a condition fails": {
 			document("p", "  matchConditions: [\""+absent+"\"]\n", "a flag true"),
-			filters.ActionDeny, "p/matchConditions", []string{"p/matchConditions failed deny"},
+			filters.ActionDeny, "p/matchConditions",
+			[]string{"p/matchConditions failed deny"},
 		},
 		"other operation": {
 			document("p", "  matchConditions: [\""+absent+"\"]\n", "a deny true\n      on: [chat.completions]"), filters.ActionAllow, "", nil,
 		},
 		"this operation": {
 			document("p", "", "a deny true\n      on: [chat.completions, messages]", "b deny true\n      on: [chat.completions]"),
-			filters.ActionDeny, "p/a", []string{"p/a matched deny"},
+			filters.ActionDeny, "p/a",
+			[]string{"p/a matched deny"},
 		},
 		"variables": {
 			document("p", "  variables:\n    - { name: v, expression: 'llm.blocks.map(b, b.size)' }\n    - { name: w, expression: 'variables.v.exists(s, s > 20)' }\n",
 				"a flag variables.w && size(variables.v) == 2"),
-			filters.ActionFlag, "p/a", []string{"p/a matched flag"},
+			filters.ActionFlag, "p/a",
+			[]string{"p/a matched flag"},
 		},
 		"a variable fails only who reads it": {
 			document("p", "  variables: [{ name: v, expression: \""+absent+"\" }]\n", "a flag true", "b flag variables.v"),
-			filters.ActionDeny, "p/b", []string{"p/a matched flag", "p/b failed deny"},
+			filters.ActionDeny, "p/b",
+			[]string{"p/a matched flag", "p/b failed deny"},
 		},
 		"variables of the same name in two policies": {
 			document("p", "  variables: [{ name: v, expression: 'true' }]\n", "a flag variables.v") +
 				document("q", "  variables: [{ name: v, expression: \"'x'\" }]\n", "b flag variables.v == 'x'"),
-			filters.ActionFlag, "p/a", []string{"p/a matched flag", "q/b matched flag"},
+			filters.ActionFlag, "p/a",
+			[]string{"p/a matched flag", "q/b matched flag"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"bartizan/filters"
+	"bartizan/filters/plain"
 )
 
 // Voice is how the gateway refuses on some routes when it is Envoy that has to.
@@ -18,6 +19,11 @@ type Voice struct {
 	Routes []string      // names; of letters, digits, '.', '-' and '/'
 	Route  filters.Route // what they have in common
 	Codec  Refuser
+}
+
+// Refuser is the one method of filters.Codec that is needed here.
+type Refuser interface {
+	Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply
 }
 
 // lapse is an answer that Envoy makes by itself, told by a CEL expression over its own attributes.
@@ -34,17 +40,23 @@ const sameStatus = 1
 // lapses are tried in order; the last catches all. The details are Envoy's (%RESPONSE_CODE_DETAILS%).
 func lapses() []lapse {
 	return []lapse{
-		{"response.code_details.startsWith('rbac_access_denied')", 0, filters.RefusedOverloaded,
-			"the inspection service has not judged this request"},
-		{"response.code_details == 'upgrade_failed'", 426, filters.RefusedUnknown,
-			"connections are not upgraded here; use plain HTTP"},
+		{
+			"response.code_details.startsWith('rbac_access_denied')", 0, filters.RefusedOverloaded,
+			"the inspection service has not judged this request",
+		},
+		{
+			"response.code_details == 'upgrade_failed'", 426, filters.RefusedUnknown,
+			"connections are not upgraded here; use plain HTTP",
+		},
 		{"response.code == 413", 0, filters.RefusedTooLarge, "the body of this request is too large"},
 		{"response.code == 404", 0, filters.RefusedUnknown, "there is no such path here"},
 		{"response.code == 401", 0, filters.RefusedInternal, "the gateway has no credential for this upstream"},
 		{"response.code == 503 && " + byUpstream, 0, filters.RefusedOverloaded, "the upstream cannot be reached"},
 		{"response.code == 503", 0, filters.RefusedOverloaded, "the inspection service did not answer"},
-		{"response.code == 504 && response.code_details.startsWith('ext_proc')", 504, filters.RefusedOverloaded,
-			"the inspection service did not answer in time"},
+		{
+			"response.code == 504 && response.code_details.startsWith('ext_proc')", 504, filters.RefusedOverloaded,
+			"the inspection service did not answer in time",
+		},
 		{"response.code == 504", 504, filters.RefusedOverloaded, "the upstream did not answer in time"},
 		{"response.code < 500", sameStatus, filters.RefusedMalformed, "this is not a request that the gateway can read"},
 		{"true", sameStatus, filters.RefusedInternal, "the gateway could not carry this exchange"},
@@ -61,7 +73,7 @@ const requestID = "%REQ(X-REQUEST-ID)%"
 // then for each voice and each lapse one, then plain JSON for requests that never had a route.
 func localReplies(voices []Voice) *hcmv3.LocalReplyConfig {
 	config := &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{{Filter: celFilter(madeByExtProc)}}}
-	for _, v := range append(voices[:len(voices):len(voices)], Voice{Codec: plain{}}) {
+	for _, v := range append(voices[:len(voices):len(voices)], Voice{Codec: plain.Refuser{}}) {
 		for _, l := range lapses() {
 			config.Mappers = append(config.Mappers, v.mapper(l))
 		}

@@ -35,9 +35,18 @@ func TestKinds(t *testing.T) {
 		mediaType string
 		ok        bool
 	}{
-		{200, "application/json", true}, {200, "text/event-stream", true}, {201, "application/json", true},
-		{200, "text/html", false}, {200, "", false}, {204, "", false}, {302, "application/json", false}, {101, "", false}, {0, "", false},
-		{400, "text/html", true}, {529, "", true}, {500, "text/event-stream", true},
+		{200, "application/json", true},
+		{200, "text/event-stream", true},
+		{201, "application/json", true},
+		{200, "text/html", false},
+		{200, "", false},
+		{204, "", false},
+		{302, "application/json", false},
+		{101, "", false},
+		{0, "", false},
+		{400, "text/html", true},
+		{529, "", true},
+		{500, "text/event-stream", true},
 	}
 	for _, tt := range tests {
 		_, err := New(&filters.Exchange{Response: filters.Response{Status: tt.status, MediaType: tt.mediaType}}, dialect{})

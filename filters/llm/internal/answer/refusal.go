@@ -12,7 +12,7 @@ import (
 func Reply(status int, r filters.Refusal, body []byte) filters.Reply {
 	headers := []filters.Header{{Name: "content-type", Value: "application/json"}}
 	if r.DecisionID != "" {
-		headers = append(headers, filters.Header{Name: "x-bartizan-decision", Value: r.DecisionID})
+		headers = append(headers, filters.Header{Name: filters.DecisionHeader, Value: r.DecisionID})
 	}
 	if r.Kind == filters.RefusedOverloaded || r.Kind == filters.RefusedUnrecordable {
 		headers = append(headers, filters.Header{Name: "retry-after", Value: "1"})
