@@ -25,6 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/credentials"
 
 	"bartizan/envoy"
@@ -63,13 +64,17 @@ type cli struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		stop() // a second Ctrl-C ends the process at once
+		signal.Ignore(syscall.SIGTERM)
+	})
 	var c cli
 	host, _ := os.Hostname()
-	parser := kong.Must(&c, kong.Name("bartizan"), kong.Vars{"hostname": host}, kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	parser := kong.Must(&c, kong.Name("bartizan"), kong.Vars{"hostname": host}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Description("The gateway between AI agents, models and tools: it sees, judges and records every model call and every MCP call."))
 	command, err := parser.Parse(os.Args[1:])
 	if err != nil {
-		parser.Errorf("%v", err)
+		fmt.Fprintf(os.Stderr, "bartizan: %v: bartizan --help lists what there is\n", err)
 		os.Exit(exitUsage)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -96,7 +101,7 @@ func report(err error) int {
 		return 0
 	case errors.As(err, &mistakes):
 		fmt.Fprintln(os.Stderr, mistakes.Error())
-		fmt.Fprintf(os.Stderr, "\n%d error(s); nothing was changed\n", len(mistakes))
+		fmt.Fprintf(os.Stderr, "bartizan: the policy repository does not compile; mistakes: %d\n", len(mistakes))
 		return exitPolicyError
 	case errors.As(err, &broken):
 		return exitBroken
@@ -121,7 +126,15 @@ func (p policyFlags) source(log *slog.Logger) xds.Repository {
 
 // stateFlag names the folder that a gateway on this machine keeps its state in.
 type stateFlag struct {
-	State string `type:"path" default:".bartizan/state" env:"BARTIZAN_STATE" help:"Folder for records, keys of its own and sockets."`
+	State string `type:"path" default:".bartizan/state" env:"BARTIZAN_STATE" help:"Folder for records, provider credentials and sockets."`
+}
+
+// defaultState is the state folder of commands without --state.
+func defaultState() string {
+	if named := os.Getenv("BARTIZAN_STATE"); named != "" {
+		return kong.ExpandPath(named)
+	}
+	return kong.ExpandPath(".bartizan/state")
 }
 
 func (s stateFlag) socket(name string) string { return filepath.Join(s.State, "run", name) }
@@ -144,15 +157,17 @@ func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(c.State, "run"), 0o700); err != nil {
-		return fmt.Errorf("make state folder: %w", err)
+	unlock, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := c.free(first); err != nil {
+		return err
 	}
 	missing, err := first.WriteSecrets(c.options().SecretsDir, os.LookupEnv)
 	if err != nil {
 		return err
-	}
-	for _, missing := range missing {
-		log.Warn("no credential: calls of this provider will fail", "secret", missing.Name, "set", missing.Variable)
 	}
 	url := c.NATSURL
 	if url == "" {
@@ -170,9 +185,51 @@ func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
 	group, inner := errgroup.WithContext(inner)
 	group.Go(func() error { return c.xds(repository).Run(inner) })
 	group.Go(func() error { return extproc.Run(inner, c.extproc(url, log)) })
-	err = c.envoy(ctx, inner, first, log)
+	err = c.envoy(ctx, inner, beginning{first, missing}, log.With("role", "envoy"))
+	if inner.Err() != nil {
+		err = nil // a role ended by itself: what went wrong with Envoy only follows from that
+	}
 	endInner()
 	return errors.Join(err, group.Wait())
+}
+
+// beginning is what the gateway starts with.
+type beginning struct {
+	*xds.Loaded
+	missing []xds.Secret
+}
+
+// lock makes the state folder and takes it for this process, whose end lets go of it.
+func (c *upCmd) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Join(c.State, "run"), 0o700); err != nil {
+		return nil, fmt.Errorf("make state folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(c.State, "up.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock state folder: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("a gateway runs with state folder %s already: end it, or give another --state", c.State)
+	}
+	forget := func() { _ = os.Remove(c.endpoints()) }
+	forget() // of a gateway that was killed
+	return func() { forget(); f.Close() }, nil
+}
+
+// free reports an address that another program has before anything is started.
+func (c *upCmd) free(first *xds.Loaded) error {
+	if c.NATSURL == "" {
+		if err := xds.Free(c.NATSListen); err != nil {
+			return fmt.Errorf("--nats-listen: %w", err)
+		}
+	}
+	if c.Metrics != "" {
+		if err := xds.Free(c.Metrics); err != nil {
+			return fmt.Errorf("--metrics: %w", err)
+		}
+	}
+	return first.Free()
 }
 
 func (c *upCmd) options() xds.Options {
@@ -190,64 +247,86 @@ func (c *upCmd) extproc(url string, log *slog.Logger) extproc.Config {
 	}
 }
 
-// envoy runs Envoy until ctx ends or what stands behind it does.
-func (c *upCmd) envoy(ctx, inner context.Context, first *xds.Loaded, log *slog.Logger) error {
+// envoy runs Envoy until ctx ends or what stands behind it does, whose error is not returned here.
+func (c *upCmd) envoy(ctx, inner context.Context, first beginning, log *slog.Logger) error {
 	start, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
+	defer context.AfterFunc(inner, cancel)()
 	process, err := envoy.Start(start, envoy.Config{
 		RunDir: c.socket("envoy"), XDSSocket: c.socket("xds.sock"), ExtProcSocket: c.socket("extproc.sock"), NodeID: "envoy/local",
-		Concurrency: c.Concurrency, StopTime: c.Drain, Log: log.With("role", "envoy"),
+		Concurrency: c.Concurrency, StopTime: c.Drain, Log: log,
 	})
+	if err == nil {
+		defer c.stop(ctx, process, log)
+		err = c.serving(start, process, first)
+	}
+	if ctx.Err() != nil {
+		return errors.New("interrupted before the gateway was up")
+	}
 	if err != nil {
-		return err
-	}
-	defer func() {
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain+10*time.Second)
-		defer cancel()
-		if err := process.Stop(stop); err != nil {
-			log.Error("envoy did not stop in order", "error", err)
-		}
-	}()
-	waiting, cancel := context.WithCancel(start)
-	defer cancel()
-	defer context.AfterFunc(inner, cancel)()
-	if err := process.Ready(waiting, first.Listeners); err != nil {
-		return errors.Join(err, context.Cause(inner))
-	}
-	listeners, err := process.Listeners(ctx)
-	if err != nil {
-		return err
-	}
-	if err := c.announce(listeners, first); err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-inner.Done():
-		return context.Cause(inner)
+		return nil
 	case <-process.Done():
 		return process.Err()
 	}
 }
 
-// announce says how to use the gateway, and leaves its addresses for other programs in endpoints.json.
-func (c *upCmd) announce(listeners map[string]string, first *xds.Loaded) error {
+// serving waits until Envoy serves, and says so.
+func (c *upCmd) serving(ctx context.Context, process *envoy.Process, first beginning) error {
+	if err := process.Ready(ctx, len(first.Listeners)); err != nil {
+		return err
+	}
+	listeners, err := process.Listeners(ctx)
+	if err != nil {
+		return err
+	}
+	return c.announce(listeners, first)
+}
+
+func (c *upCmd) stop(ctx context.Context, process *envoy.Process, log *slog.Logger) {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain+10*time.Second)
+	defer cancel()
+	if err := process.Stop(stop); err != nil {
+		log.Warn("envoy was ended out of order", "error", err)
+	}
+}
+
+// endpoints is the file that tells other programs where the gateway serves. It is there while it does.
+func (c *upCmd) endpoints() string { return filepath.Join(c.State, "endpoints.json") }
+
+// announce says how to use the gateway, and leaves its addresses for other programs.
+func (c *upCmd) announce(listeners map[string]string, first beginning) error {
 	raw, err := json.MarshalIndent(map[string]any{"listeners": listeners, "commit": first.Commit}, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(c.State, "endpoints.json"), append(raw, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write endpoints: %w", err)
-	}
-	fmt.Printf("bartizan is up, with %s at commit %.12s\n", c.Policies, first.Commit)
-	for name, address := range listeners {
-		fmt.Printf("\n  listener %s: http://%s\n", name, address)
-		for _, p := range first.Paths {
-			fmt.Printf("    %-14s http://%s%s\n", p.Name, address, p.Path)
+	fmt.Printf("\nbartizan is up: %s at commit %.12s\n", c.Policies, first.Commit)
+	for _, l := range first.Listeners {
+		if len(listeners) > 1 {
+			fmt.Printf("\nlistener %s\n", l.Name)
+		}
+		if err := first.WriteClients(os.Stdout, listeners[l.Name]); err != nil {
+			return err
 		}
 	}
-	fmt.Printf("\n  decisions: bartizan tail --state %s\n  Ctrl-C ends it.\n", c.State)
+	for _, m := range first.missing {
+		fmt.Printf("\n  Warning: no credential %s, so its upstream refuses every call: set %s and start again.\n", m.Name, m.Variable)
+	}
+	command, state := os.Args[0], ""
+	if c.State != defaultState() {
+		state = " --state " + c.State
+	}
+	fmt.Printf("\n  virtual keys    those of the Gateway; one more: %s key new --user you@example.com --group developers\n", command)
+	fmt.Printf("  rules           edit and commit; in force within %s. Before: %s check --policies %s\n", c.Poll, command, c.Policies)
+	fmt.Printf("  decisions       %s tail%s\n  state, proof    %[1]s status%[2]s    %[1]s verify%[2]s\n\n  Ctrl-C ends it.\n\n", command, state)
+	if err := os.WriteFile(c.endpoints(), append(raw, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write endpoints: %w", err)
+	}
 	return nil
 }
 
@@ -345,18 +424,25 @@ func (c *initCmd) Run() error {
 	if err := starter.Write(c.Dir, key.YAML); err != nil {
 		return err
 	}
-	fmt.Printf("%s is a Git repository with a starter policy.\n\nVirtual key for %s, shown this once:\n\n    %s\n\nNext: bartizan up --policies %s\n", c.Dir, c.User, key.Text, c.Dir)
+	fmt.Printf("%s is a Git repository with a starter policy.\n\nVirtual key for %s, shown this once:\n\n    %s\n\n", c.Dir, c.User, key.Text)
+	fmt.Printf("Next: ANTHROPIC_API_KEY=<the provider's key> %s up --policies %s\n", os.Args[0], c.Dir)
 	return nil
 }
 
 type checkCmd struct {
 	policyFlags
-	Output string `short:"o" default:"text" enum:"text,json" help:"text or json."`
+	Committed bool   `help:"Read the last commit, as the gateway does, and not the files as they are."`
+	Output    string `short:"o" default:"text" enum:"text,json" help:"text or json."`
 }
 
-// Run reports every error, or what the repository amounts to. It changes nothing.
+// Run reports every error, or what the repository amounts to. It changes nothing. Where there are files to edit it reads these, so that
+// a mistake is seen before it is committed.
 func (c *checkCmd) Run(ctx context.Context, log *slog.Logger) error {
-	loaded, err := c.source(log).Load(ctx, xds.Options{SecretsDir: "/etc/bartizan/secrets"})
+	repository := c.source(log)
+	if c.Branch == "" && !c.Committed && repository.HasFiles() {
+		repository.Watch = true
+	}
+	loaded, err := repository.Load(ctx, xds.Options{SecretsDir: "/etc/bartizan/secrets"})
 	var mistakes manifest.Errors
 	if c.Output == "json" && (err == nil || errors.As(err, &mistakes)) {
 		if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": err == nil, "errors": mistakes}); err != nil {
@@ -367,7 +453,11 @@ func (c *checkCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	if c.Output == "text" {
-		fmt.Printf("%s at %.12s is sound: %s\n", c.Policies, loaded.Commit, loaded.Summary())
+		what := fmt.Sprintf("commit %.12s", loaded.Commit)
+		if strings.HasPrefix(loaded.Commit, "dir-") {
+			what = "the files as they are"
+		}
+		fmt.Printf("%s, %s: sound; %s\n", c.Policies, what, loaded.Summary())
 	}
 	return nil
 }
@@ -401,7 +491,9 @@ func (c *statusCmd) Run(ctx context.Context) error {
 		c.Socket = c.socket("status.sock")
 	}
 	s, err := status.Fetch(ctx, c.Socket)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("no control server listens on %s: start one, or give --state or --socket", c.Socket)
+	} else if err != nil {
 		return err
 	}
 	if c.Output == "json" {
@@ -429,8 +521,10 @@ func (f natsFlags) connect() (*nats.Conn, error) {
 		}
 	}
 	nc, err := nats.Connect(url, nats.Name("bartizan"), nats.MaxReconnects(-1))
-	if err != nil {
-		return nil, fmt.Errorf("connect to NATS (is the gateway running?): %w", err)
+	if errors.Is(err, nats.ErrNoServers) && f.NATSURL == "" {
+		return nil, fmt.Errorf("the gateway of state folder %s does not run: its records are read while it does", f.State)
+	} else if err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
 	return nc, nil
 }
@@ -456,13 +550,21 @@ func (c *tailCmd) Run(ctx context.Context) error {
 		opts.Since = time.Now().Add(-c.Since)
 	}
 	colour := isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == ""
-	return tail.Tail(ctx, nc, opts, func(e *tail.Event) error {
+	return orNone(tail.Tail(ctx, nc, opts, func(e *tail.Event) error {
 		if c.Output == "json" {
 			_, err := fmt.Println(string(e.Raw))
 			return err
 		}
 		return tail.WriteText(os.Stdout, e, colour)
-	})
+	}))
+}
+
+// orNone says what it means that there is no stream: a gateway makes it with its first record.
+func orNone(err error) error {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return errors.New("there is no record yet")
+	}
+	return err
 }
 
 type verifyCmd struct {
@@ -485,7 +587,7 @@ func (c *verifyCmd) Run(ctx context.Context) error {
 	}
 	report, err := chain.Verify(ctx, js)
 	if err != nil {
-		return err
+		return orNone(err)
 	}
 	if c.Output == "json" {
 		err = json.NewEncoder(os.Stdout).Encode(report)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -19,7 +20,8 @@ const (
 
 // relay is the writer behind Envoy's standard output and error: it cuts lines, passes them on to slog, and remembers the latest problems.
 type relay struct {
-	log *slog.Logger
+	log    *slog.Logger
+	ending *atomic.Bool // Envoy was told to exit; nil: never
 
 	mu       sync.Mutex
 	partial  []byte
@@ -61,6 +63,9 @@ func (r *relay) line(s string) {
 		return
 	}
 	level, component, text := parseLine(s)
+	if r.ending != nil && r.ending.Load() && component == "config" && strings.Contains(text, " gRPC config stream to ") {
+		level = slog.LevelDebug // that Envoy closes its streams is how it exits
+	}
 	r.log.Log(context.Background(), level, "envoy", "component", component, "line", text)
 	if level >= slog.LevelWarn {
 		if len(r.problems) == maxProblems {
@@ -79,8 +84,11 @@ func parseLine(s string) (level slog.Level, component, text string) {
 	if !ok || !ok2 || !known || s[0] != '[' {
 		return slog.LevelWarn, "", s
 	}
-	if component == "config" && strings.HasPrefix(text, "delta config for ") {
+	switch {
+	case component == "config" && strings.HasPrefix(text, "delta config for "):
 		level = slog.LevelError // Envoy warns that it rejects an update; to us no configuration is more than a warning
+	case component == "config" && strings.HasPrefix(text, "gRPC config for ") && strings.Contains(text, " rejected: "):
+		level = slog.LevelDebug // the same once more
 	}
 	return level, component, strings.TrimSuffix(text, `\n`)
 }

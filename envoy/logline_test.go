@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +49,7 @@ func TestRelay(t *testing.T) {
 		"[loud][main] what\n" +
 		"[info] no component\n" +
 		`[warning][config] delta config for L rejected: bad\n` + "\n" +
+		`[warning][config] gRPC config for L rejected: bad\n` + "\n" +
 		"[error][config] no end"
 	want := lines{
 		"INFO|main|starting",
@@ -56,6 +59,7 @@ func TestRelay(t *testing.T) {
 		"WARN||[loud][main] what",
 		"WARN||[info] no component",
 		"ERROR|config|delta config for L rejected: bad",
+		"DEBUG|config|gRPC config for L rejected: bad",
 		"ERROR|config|no end",
 	}
 	for n := 1; n <= len(in); n++ {
@@ -63,6 +67,20 @@ func TestRelay(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("in pieces of %d (-want +got):\n%s", n, diff)
 		}
+	}
+}
+
+func TestRelayOfAnEnding(t *testing.T) {
+	var got lines
+	var ending atomic.Bool
+	r := &relay{log: slog.New(&got), ending: &ending}
+	const closed = "[warning][config] DeltaSecrets gRPC config stream to xds closed: 13, reset\n"
+	io.WriteString(r, closed)
+	ending.Store(true)
+	io.WriteString(r, closed+"[warning][main] else\n")
+	const text = "|config|DeltaSecrets gRPC config stream to xds closed: 13, reset"
+	if diff := cmp.Diff(lines{"WARN" + text, "DEBUG" + text, "WARN|main|else"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

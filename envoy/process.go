@@ -70,7 +70,8 @@ func (c Config) launch(ctx context.Context, binary string, unlock func()) (*Proc
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{config: c, relay: &relay{log: c.Log}, admin: newAdminClient(c.AdminSocket()), done: make(chan struct{})}
+	p := &Process{config: c, admin: newAdminClient(c.AdminSocket()), done: make(chan struct{})}
+	p.relay = &relay{log: c.Log, ending: &p.stopping}
 	p.cmd = exec.Command(binary, c.args(file)...)
 	p.cmd.Dir = c.RunDir
 	p.cmd.Env = []string{} // ours holds credentials, and Envoy needs none of it

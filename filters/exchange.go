@@ -58,12 +58,17 @@ func (x *Exchange) Forget() {
 	}
 }
 
-// Operation names what the request does, for records and refusals: the route's operation, or the MCP method.
+// Operation names what the request does, for rules, records and refusals: the route's operation, or the MCP method; for a request
+// that has neither, its HTTP method.
 func (x *Exchange) Operation() string {
-	if x.MCP != nil && x.MCP.Method != "" {
+	switch {
+	case x.MCP != nil && x.MCP.Method != "":
 		return x.MCP.Method
+	case x.Route.Operation != "":
+		return x.Route.Operation
+	default:
+		return x.Request.Method
 	}
-	return x.Route.Operation
 }
 
 // Request is the HTTP side of the request. Headers hold lower-case names, without any credential.

@@ -5,14 +5,20 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
+	"bartizan/filters"
 	"bartizan/xds/snapshot"
 	"bartizan/xds/source"
 )
@@ -42,6 +48,9 @@ func (r Repository) open() (*source.Source, error) {
 	if r.Branch != "" {
 		return nil, fmt.Errorf("%s is followed as a plain folder: it has no branch %s", r.Location, r.Branch)
 	}
+	if r.Location == "" {
+		return nil, errors.New("no policy repository is named")
+	}
 	if _, err := os.Stat(r.Location); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no policy repository at %s: make one with `bartizan init %s`", r.Location, r.Location)
 	}
@@ -49,15 +58,21 @@ func (r Repository) open() (*source.Source, error) {
 }
 
 func (r Repository) isGit() bool {
-	if strings.Contains(r.Location, "://") {
+	if strings.Contains(r.Location, "://") || scpLike.MatchString(r.Location) {
 		return true
 	}
-	for _, mark := range []string{".git", "HEAD"} { // a work tree, a bare repository
-		if _, err := os.Stat(filepath.Join(r.Location, mark)); err == nil {
-			return true
-		}
-	}
-	return false
+	return r.HasFiles() || exists(filepath.Join(r.Location, "HEAD")) // the latter is a bare repository
+}
+
+// scpLike is what ssh users write: user@host:path.
+var scpLike = regexp.MustCompile(`^[\w.-]+@[\w.-]+:`)
+
+// HasFiles tells whether this is a Git repository with a work tree on this machine, in which people edit.
+func (r Repository) HasFiles() bool { return exists(filepath.Join(r.Location, ".git")) }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Options are the facts about the machine that Envoy's resources name.
@@ -66,7 +81,7 @@ type Options = snapshot.Options
 // SystemCAFile is where this machine keeps the certificates it trusts; empty where that is not known.
 func SystemCAFile() string {
 	for _, path := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"} {
-		if _, err := os.Stat(path); err == nil {
+		if exists(path) {
 			return path
 		}
 	}
@@ -74,19 +89,25 @@ func SystemCAFile() string {
 }
 
 func loaded(snap *snapshot.Snapshot) *Loaded {
-	l := &Loaded{Commit: snap.Commit, Listeners: len(snap.Envoy.Listeners), policies: len(snap.Bundle.GetPolicies())}
+	l := &Loaded{Commit: snap.Commit, policies: len(snap.Bundle.GetPolicies())}
+	for _, m := range snap.Envoy.Listeners {
+		if listener, ok := m.(*listenerv3.Listener); ok {
+			at := listener.GetAddress().GetSocketAddress()
+			l.Listeners = append(l.Listeners, Listener{listener.GetName(), net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPortValue())))})
+		}
+	}
 	for _, m := range snap.Envoy.Secrets {
 		if s, ok := m.(*tlsv3.Secret); ok {
-			l.secrets = append(l.secrets, s.GetName())
+			l.secrets = append(l.secrets, path.Base(s.GetGenericSecret().GetSecret().GetFilename()))
 		}
 	}
 	for _, r := range snap.Bundle.GetRoutes() {
-		path := "/" + r.GetTarget()
-		if r.GetSurface() == "mcp" {
-			path = "/mcp/" + r.GetTarget()
+		t := Target{Name: r.GetTarget(), Kind: r.GetDialect(), Path: "/" + r.GetTarget()}
+		if r.GetSurface() == string(filters.SurfaceMCP) {
+			t.Kind, t.Path = r.GetSurface(), "/mcp/"+r.GetTarget()
 		}
-		if p := (Path{Name: r.GetTarget(), Path: path}); !slices.Contains(l.Paths, p) {
-			l.Paths = append(l.Paths, p)
+		if !slices.Contains(l.Targets, t) {
+			l.Targets = append(l.Targets, t)
 		}
 	}
 	return l
@@ -94,28 +115,51 @@ func loaded(snap *snapshot.Snapshot) *Loaded {
 
 // Summary counts what the repository holds.
 func (l *Loaded) Summary() string {
-	return fmt.Sprintf("%d listener(s), %d provider(s) and MCP server(s), %d polic(ies), %d secret(s)", l.Listeners, len(l.Paths), l.policies, len(l.secrets))
+	servers := 0
+	for _, t := range l.Targets {
+		if t.Kind == string(filters.SurfaceMCP) {
+			servers++
+		}
+	}
+	return fmt.Sprintf("%s, %s, %s, %s, %s", count(len(l.Listeners), "listener", "listeners"), count(len(l.Targets)-servers, "provider", "providers"),
+		count(servers, "MCP server", "MCP servers"), count(l.policies, "policy", "policies"), count(len(l.secrets), "secret", "secrets"))
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }
 
 // WriteSecrets fills the secrets folder from the environment: the secret "anthropic-api-key" from ANTHROPIC_API_KEY. A file that
-// is there already stays where the variable is not set. It returns what is still missing.
+// is there already stays where the variable is not set. It returns what is still missing: of that it leaves an empty file, with which
+// Envoy refuses the upstream's callers as it does without one, and logs nothing.
 func (l *Loaded) WriteSecrets(dir string, lookup func(string) (string, bool)) ([]Secret, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make secrets folder: %w", err)
 	}
 	var missing []Secret
 	for _, name := range l.secrets {
-		variable := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		path := filepath.Join(dir, name)
-		if value, ok := lookup(variable); ok && value != "" {
-			if err := os.WriteFile(path, []byte(value), 0o600); err != nil {
-				return nil, fmt.Errorf("write secret %s: %w", name, err)
+		s := Secret{Name: name, Variable: strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
+		value, _ := lookup(s.Variable)
+		if value == "" {
+			if there, err := os.Stat(filepath.Join(dir, name)); err == nil && there.Size() > 0 {
+				continue
 			}
-			continue
+			missing = append(missing, s)
 		}
-		if _, err := os.Stat(path); err != nil {
-			missing = append(missing, Secret{Name: name, Variable: variable})
+		if err := replace(filepath.Join(dir, name), value); err != nil {
+			return nil, fmt.Errorf("write secret %s: %w", name, err)
 		}
 	}
 	return missing, nil
+}
+
+// replace moves a new file into place: an Envoy that runs reads it again for a move alone, and never sees half of it.
+func replace(path, content string) error {
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }

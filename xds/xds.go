@@ -156,20 +156,28 @@ func listen(address string) (net.Listener, error) {
 // Loaded is one commit, read and found sound.
 type Loaded struct {
 	Commit    string
-	Listeners int
-	Paths     []Path
+	Listeners []Listener // sorted by name
+	Targets   []Target
 	secrets   []string
 	policies  int
 }
 
-// Path is where a provider or MCP server is served.
-type Path struct{ Name, Path string }
+// Listener is where agents connect.
+type Listener struct{ Name, Address string } // host:port; port 0 is one that the kernel is yet to choose
+
+// Target is a provider or an MCP server.
+type Target struct {
+	Name string
+	Kind string // the provider's dialect, or "mcp"
+	Path string // where it is served on every listener
+}
 
 // Secret is a credential that a provider wants.
 type Secret struct{ Name, Variable string }
 
 // Load reads the repository once. Mistakes in it are manifest.Errors.
 func (r Repository) Load(ctx context.Context, opt snapshot.Options) (*Loaded, error) {
+	r.Log = nil // what goes wrong is returned
 	src, err := r.open()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package bundle
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"bartizan/extproc/audit"
 	"bartizan/extproc/audit/ocsf"
@@ -19,6 +20,9 @@ const (
 	TypeURL  = "type.googleapis.com/bartizan.bundle.v1.Bundle"
 	Resource = "bundle"
 )
+
+// MaxRequestBytes is the largest body that a bundle may ask to judge. It bounds the messages that the service receives.
+const MaxRequestBytes = 128 << 20
 
 // Bundle is everything that one commit decides.
 type Bundle struct {
@@ -52,8 +56,12 @@ func (b *Bundle) Identify(key string) (filters.Identity, bool) {
 // Judge takes the decision about a decoded request.
 func (b *Bundle) Judge(x *filters.Exchange) filters.Decision { return b.policies.Judge(x) }
 
-// Compile makes a bundle ready to decide. It reports every error of the policies at once.
-func Compile(pb *bundlepb.Bundle) (*Bundle, error) {
+// Compile makes a bundle ready to decide. It reports every error of the policies at once. What this replica does not know is an
+// error too: it must not be taken for something else.
+func Compile(pb *bundlepb.Bundle) (*Bundle, error) { return CompileFor(pb, llm.Codec) }
+
+// CompileFor is Compile with the codecs of model dialects by their names.
+func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, bool)) (*Bundle, error) {
 	read, err := policies(pb.GetPolicies())
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", pb.GetVersion(), err)
@@ -71,10 +79,13 @@ func Compile(pb *bundlepb.Bundle) (*Bundle, error) {
 		keys:     make(map[[sha256.Size]byte]filters.Identity, len(pb.GetVirtualKeys())),
 		policies: set,
 	}
-	if b.RequestBytes <= 0 {
-		return nil, fmt.Errorf("bundle %s: limits.request_bytes is %d, want more than 0", b.Version, b.RequestBytes)
+	if b.RequestBytes <= 0 || b.RequestBytes > MaxRequestBytes {
+		return nil, fmt.Errorf("bundle %s: limits.request_bytes is %d, want 1 to %d", b.Version, b.RequestBytes, MaxRequestBytes)
 	}
-	if err := b.addRoutes(pb); err != nil {
+	if err := checkAudit(b.Audit); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
+	}
+	if err := b.addRoutes(pb, dialects); err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
 	}
 	if err := b.addKeys(pb); err != nil {
@@ -83,21 +94,35 @@ func Compile(pb *bundlepb.Bundle) (*Bundle, error) {
 	return b, nil
 }
 
-func (b *Bundle) addRoutes(pb *bundlepb.Bundle) error {
+// checkAudit: a mode that is not known would be taken for the default, and "Strict" is not to mean durable.
+func checkAudit(o audit.Options) error {
+	if !slices.Contains([]audit.Mode{"", audit.ModeStrict, audit.ModeDurable, audit.ModeBestEffort}, o.Mode) {
+		return fmt.Errorf("this replica does not know audit mode %q", o.Mode)
+	}
+	if !slices.Contains([]ocsf.Payload{"", ocsf.PayloadNone, ocsf.PayloadDigest}, o.Payload) {
+		return fmt.Errorf("this replica does not know payload mode %q", o.Payload)
+	}
+	return nil
+}
+
+func (b *Bundle) addRoutes(pb *bundlepb.Bundle, dialects func(string) (filters.Codec, bool)) error {
 	mcpCodec := mcp.New(registry(pb.GetMcpServers()))
 	for _, r := range pb.GetRoutes() {
 		named := filters.Route{
 			Name: r.GetName(), Surface: filters.Surface(r.GetSurface()), Target: r.GetTarget(), Dialect: r.GetDialect(), Operation: r.GetOperation(),
 		}
+		if _, twice := b.routes[named.Name]; twice || named.Name == "" { // a request without a route has the empty name
+			return fmt.Errorf("route %q: want a name of its own", named.Name)
+		}
 		switch named.Surface {
 		case filters.SurfaceMCP:
 			b.routes[named.Name] = route{named, mcpCodec}
 		case filters.SurfaceLLM:
-			dialect, ok := llm.Lookup(named.Dialect)
+			codec, ok := dialects(named.Dialect)
 			if !ok {
 				return fmt.Errorf("route %s: this replica does not speak dialect %q", named.Name, named.Dialect)
 			}
-			b.routes[named.Name] = route{named, dialect.Codec}
+			b.routes[named.Name] = route{named, codec}
 		default:
 			return fmt.Errorf("route %s: this replica does not know surface %q", named.Name, named.Surface)
 		}
@@ -110,7 +135,11 @@ func (b *Bundle) addKeys(pb *bundlepb.Bundle) error {
 		if len(k.GetSha256()) != sha256.Size {
 			return fmt.Errorf("virtual key %s: digest of %d bytes, want %d", k.GetName(), len(k.GetSha256()), sha256.Size)
 		}
-		b.keys[[sha256.Size]byte(k.GetSha256())] = filters.Identity{
+		digest := [sha256.Size]byte(k.GetSha256())
+		if other, twice := b.keys[digest]; twice {
+			return fmt.Errorf("virtual key %s: the same key as %s", k.GetName(), other.Key)
+		}
+		b.keys[digest] = filters.Identity{
 			Method: "virtual_key", User: k.GetUser(), Groups: k.GetGroups(), Key: k.GetName(),
 		}
 	}

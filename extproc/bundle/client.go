@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,10 +20,11 @@ import (
 	"bartizan/xds/bundlepb"
 )
 
-// Reconnection waits between these bounds, doubled on each try, with jitter.
+// MaxBackoff is the longest wait between two tries to reach the control server. The first is minBackoff; each is twice the one
+// before, with jitter.
 const (
+	MaxBackoff = 10 * time.Second
 	minBackoff = 200 * time.Millisecond
-	maxBackoff = 10 * time.Second
 )
 
 // Client follows the bundle of a control server. Its zero value is not usable; see NewClient.
@@ -55,7 +57,7 @@ func (c *Client) restore() {
 	case err != nil:
 		c.log.Warn("the bundle on disk cannot be used", "error", err)
 	case pb != nil:
-		b, err := Compile(pb)
+		b, err := compile(pb)
 		if err != nil {
 			c.log.Warn("the bundle on disk cannot be used", "error", err)
 			return
@@ -82,7 +84,7 @@ func (c *Client) Run(ctx context.Context, conn grpc.ClientConnInterface) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(began) > maxBackoff {
+		if time.Since(began) > MaxBackoff {
 			backoff = minBackoff
 		}
 		c.metrics.connected.Set(0)
@@ -92,7 +94,7 @@ func (c *Client) Run(ctx context.Context, conn grpc.ClientConnInterface) error {
 			return nil
 		case <-time.After(backoff/2 + rand.N(backoff/2+1)): //nolint:gosec // jitter needs no secrecy
 		}
-		backoff = min(2*backoff, maxBackoff)
+		backoff = min(2*backoff, MaxBackoff)
 	}
 }
 
@@ -123,12 +125,22 @@ func (c *Client) follow(ctx context.Context, conn grpc.ClientConnInterface) erro
 		if err := c.apply(resp); err != nil {
 			c.metrics.nacks.Inc()
 			c.log.Error("bundle refused: the one in force stays", "error", err)
-			answer.ErrorDetail = &status.Status{Code: int32(codes.InvalidArgument), Message: err.Error()}
+			answer.ErrorDetail = &status.Status{Code: int32(codes.InvalidArgument), Message: strings.ToValidUTF8(err.Error(), "\uFFFD")}
 		}
 		if err := stream.Send(answer); err != nil {
 			return fmt.Errorf("acknowledge the bundle: %w", err)
 		}
 	}
+}
+
+// compile takes a panic for an error: a bundle must not end the service, and come back with every restart.
+func compile(pb *bundlepb.Bundle) (b *Bundle, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			b, err = nil, fmt.Errorf("bundle %s: compile panicked: %v", pb.GetVersion(), p)
+		}
+	}()
+	return Compile(pb)
 }
 
 // apply puts the bundle of a response in force, or says why not. A removal is refused: without rules nothing can be decided.
@@ -141,7 +153,7 @@ func (c *Client) apply(resp *discovery.DeltaDiscoveryResponse) error {
 		if err := r.GetResource().UnmarshalTo(pb); err != nil {
 			return fmt.Errorf("decode bundle: %w", err)
 		}
-		b, err := Compile(pb)
+		b, err := compile(pb)
 		if err != nil {
 			return err
 		}

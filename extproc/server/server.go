@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,15 +39,16 @@ type Auditor interface {
 
 // Config is what a server needs. Zero values are the defaults that the comments name.
 type Config struct {
-	Instance  string                // unique per process: who is responsible for the record of an exchange
-	Bundle    func() *bundle.Bundle // the bundle in force; nil: nothing can be decided yet
-	Audit     Auditor
-	Log       *slog.Logger
-	Registry  prometheus.Registerer
-	TLS       credentials.TransportCredentials // nil: plain, for Unix sockets
-	Budget    int64                            // bytes of request bodies under judgement at once; 0: 1 GiB
-	Admission time.Duration                    // longest wait for room in the budget; 0: 2 s
-	Deadlines Deadlines
+	Instance   string                // unique per process: who is responsible for the record of an exchange
+	Bundle     func() *bundle.Bundle // the bundle in force; nil: nothing can be decided yet
+	Audit      Auditor
+	Log        *slog.Logger
+	Registry   prometheus.Registerer
+	TLS        credentials.TransportCredentials // nil: plain, for Unix sockets
+	Budget     int64                            // bytes of request bodies under judgement at once; 0: 1 GiB
+	HeldBudget int64                            // bytes of answers held back at once, beyond 64 KiB each; 0: half of Budget
+	Admission  time.Duration                    // longest wait for room in the budget; 0: 2 s
+	Deadlines  Deadlines
 }
 
 // Deadlines bound how long a phase may take. Zero values are the defaults that the comments name. Envoy has timeouts of its own for
@@ -94,19 +96,40 @@ type Server struct {
 
 	cfg     Config
 	stamp   *stream.Stamp
-	budget  *semaphore.Weighted
+	budget  *semaphore.Weighted // of request bodies
+	answers *semaphore.Weighted // of answers that are held back
 	closing *closing
 	metrics *metrics
 	health  *health.Server
 	grpc    *grpc.Server
 
-	streams  sync.WaitGroup
-	draining atomic.Bool
+	running   running        // ext_proc streams
+	receivers sync.WaitGroup // goroutines that read from a stream
+	draining  atomic.Bool
+	stopping  atomic.Bool   // the drain's time is up
+	quiet     chan struct{} // closed when access logs need not be listened to any more
 }
 
-// maxMessage bounds one gRPC message: the largest body that a Gateway may ask to judge (128 MiB), Envoy's slack above it, and
-// room for the headers.
-const maxMessage = 130<<20 + 1<<20
+// maxMessage bounds one gRPC message: the largest body that a bundle may ask to judge, Envoy's slack above it, and room for the
+// headers.
+const maxMessage = bundle.MaxRequestBytes + 3<<20
+
+// accessLogLag is how long Envoy may keep its access log to itself; it flushes every 200 ms.
+const accessLogLag = 500 * time.Millisecond
+
+// Transport is how the service speaks gRPC, whatever it answers: the measurements give it to a processor that does nothing, so that
+// both cost the same on the wire.
+func Transport() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(1 << 20), // the budget bounds memory; a stream that waits for its answer costs little
+		// Small windows: a client that stops reading must not fill memory here or in Envoy (facts: slow readers).
+		grpc.InitialWindowSize(64 << 10), grpc.InitialConnWindowSize(1 << 20),
+		// An Envoy that is gone without a word would keep its streams, and what they hold, for hours.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 500 * time.Millisecond, PermitWithoutStream: true}),
+	}
+}
 
 // New returns a server that is not serving yet.
 func New(cfg Config) *Server {
@@ -114,21 +137,18 @@ func New(cfg Config) *Server {
 	if cfg.Budget == 0 {
 		cfg.Budget = 1 << 30
 	}
+	if cfg.HeldBudget == 0 {
+		cfg.HeldBudget = cfg.Budget / 2
+	}
 	if cfg.Admission == 0 {
 		cfg.Admission = 2 * time.Second
 	}
 	s := &Server{
 		cfg: cfg, stamp: stream.NewStamp(cfg.Instance), budget: semaphore.NewWeighted(cfg.Budget),
-		metrics: newMetrics(cfg.Registry), health: health.NewServer(),
+		answers: semaphore.NewWeighted(cfg.HeldBudget), metrics: newMetrics(cfg.Registry), health: health.NewServer(), quiet: make(chan struct{}),
 	}
 	s.closing = newClosing(s.appendRecord, cfg.Instance, cfg.Bundle)
-	opts := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage),
-		grpc.MaxConcurrentStreams(1 << 20), // the budget bounds memory; a stream that waits for its answer costs little
-		// Small windows: a client that stops reading must not fill memory here or in Envoy (facts: slow readers).
-		grpc.InitialWindowSize(64 << 10), grpc.InitialConnWindowSize(1 << 20),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 500 * time.Millisecond, PermitWithoutStream: true}),
-	}
+	opts := Transport()
 	if cfg.TLS != nil {
 		opts = append(opts, grpc.Creds(cfg.TLS))
 	}
@@ -157,29 +177,79 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Drain lets running exchanges end until ctx does, breaks off the rest, and returns when all are recorded.
+// Drain lets running exchanges end until ctx does, breaks off the rest, and returns when all are recorded. It is called once.
 func (s *Server) Drain(ctx context.Context) {
 	s.draining.Store(true)
 	s.health.Shutdown()
 	stopped := make(chan struct{})
 	go func() {
-		s.grpc.GracefulStop()
-		close(stopped)
+		defer close(stopped)
+		s.grpc.GracefulStop() // waits for every stream, those of access logs too
 	}()
+	s.hush(ctx, stopped)
 	select {
 	case <-stopped:
 	case <-ctx.Done():
+		s.stopping.Store(true)
 		s.grpc.Stop()
 		<-stopped
 	}
-	s.streams.Wait()
+	s.receivers.Wait()
 	s.closing.flush()
+}
+
+// hush ends the streams of access logs, which Envoy never does, once all exchanges have ended and Envoy has told of them.
+func (s *Server) hush(ctx context.Context, stopped <-chan struct{}) {
+	defer close(s.quiet)
+	select {
+	case <-s.running.none():
+	case <-stopped:
+	case <-ctx.Done():
+	}
+	lag := time.NewTimer(accessLogLag)
+	defer lag.Stop()
+	select {
+	case <-lag.C:
+	case <-stopped:
+	case <-ctx.Done():
+	}
 }
 
 func (s *Server) appendRecord(o audit.Options, r *filters.Record) {
 	s.metrics.exchange(r)
-	if err := s.cfg.Audit.Append(r, o); err != nil {
+	err := errors.New("panic")
+	s.guard(func() { err = s.cfg.Audit.Append(r, o) })
+	if err != nil {
 		s.metrics.unrecorded.Inc()
 		s.cfg.Log.Error("exchange ended without its record", "decision", r.Exchange.ID, "error", err)
+	}
+}
+
+// guard runs f and reports whether it panicked: that is counted, and the service lives.
+func (s *Server) guard(f func()) (panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = true
+			s.metrics.panics.Inc()
+			s.cfg.Log.Error("a panic was contained", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+	return false
+}
+
+// receive hands on messages one at a time; the next is read only when the last was taken, so that HTTP/2 flow control holds Envoy
+// back. It returns why no more come.
+func receive[T any](ctx context.Context, recv func() (T, error), in chan<- T) error {
+	for {
+		msg, err := recv()
+		if err != nil {
+			return err
+		}
+		select {
+		case in <- msg:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }

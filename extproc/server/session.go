@@ -2,8 +2,8 @@ package server
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
+	"errors"
+	"io"
 	"time"
 
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -19,9 +19,10 @@ import (
 // session is one ext_proc stream.
 type session struct {
 	*Server
-	rpc     extproc.ExternalProcessor_ProcessServer
-	machine *stream.Machine
-	held    int64 // bytes of the budget
+	rpc      extproc.ExternalProcessor_ProcessServer
+	machine  *stream.Machine
+	admitted int64 // bytes of the budget of requests
+	holding  int64 // bytes of the budget of answers
 }
 
 // Process carries one exchange. It returns an error unless the exchange has ended: an OK would make Envoy pass the rest of it
@@ -35,25 +36,28 @@ func (s *Server) Process(rpc extproc.ExternalProcessor_ProcessServer) error {
 	if err != nil {
 		return status.Errorf(codes.Internal, "make a decision id: %v", err)
 	}
-	s.streams.Add(1)
-	defer s.streams.Done()
+	s.running.begin()
+	defer s.running.end()
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 
 	ss := &session{Server: s, rpc: rpc}
 	ss.machine = stream.New(stream.Config{ID: id.String(), Bundle: pinned, Stamp: s.stamp, Clock: time.Now})
 	defer ss.release()
+	defer ss.hold(0)
 	return ss.run()
 }
 
 // run feeds the machine until the stream is over.
 func (s *session) run() error {
 	in := make(chan *extproc.ProcessingRequest)
+	var why error // set before in is closed
 	ctx, cancel := context.WithCancel(s.rpc.Context())
 	defer cancel()
-	s.streams.Go(func() { // ends with the stream's context, once the handler has returned
+	s.receivers.Go(func() { // ends with the stream's context, once the handler has returned
 		defer close(in)
-		s.receive(ctx, in)
+		why = errPanic
+		s.guard(func() { why = receive(ctx, s.rpc.Recv, in) })
 	})
 
 	deadline := time.NewTimer(s.cfg.Deadlines.of(s.machine.Phase()))
@@ -62,12 +66,11 @@ func (s *session) run() error {
 		select {
 		case req, ok := <-in:
 			if !ok {
-				return s.over()
+				return s.over(why)
 			}
 			if err := s.step(func() stream.Output { return s.machine.Step(req) }); err != nil {
 				return err
 			}
-			deadline.Reset(s.cfg.Deadlines.of(s.machine.Phase()))
 		case <-deadline.C:
 			if s.machine.Phase() == stream.Ended { // Envoy has had all that there is, and forgot to close the stream
 				return s.machine.Status()
@@ -76,57 +79,61 @@ func (s *session) run() error {
 			if err := s.step(s.machine.Timeout); err != nil {
 				return err
 			}
-			deadline.Reset(s.cfg.Deadlines.of(s.machine.Phase()))
 		}
+		deadline.Reset(s.cfg.Deadlines.of(s.machine.Phase()))
 	}
 }
 
-// receive hands on Envoy's messages one at a time; the next is read only when the last was taken, so that HTTP/2 flow control
-// holds Envoy back.
-func (s *session) receive(ctx context.Context, in chan<- *extproc.ProcessingRequest) {
-	for {
-		req, err := s.rpc.Recv()
-		if err != nil {
-			return
-		}
-		select {
-		case in <- req:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
+var (
+	errPanic   = status.Error(codes.Internal, "panic")
+	errStopped = status.Error(codes.Internal, "the gateway stopped before the exchange ended")
+)
 
-// over closes an exchange whose stream Envoy has ended.
-func (s *session) over() error {
-	s.obeyRecord(s.machine.Close())
+// over closes an exchange whose stream is over, and says why: Envoy cancelled it, unless it broke on our side.
+func (s *session) over(why error) error {
+	end := s.machine.Close
+	if s.stopping.Load() {
+		why = errStopped
+	}
+	if !cancelled(why) && s.machine.Phase() != stream.Ended {
+		end = func() stream.Output { return s.machine.Fault(status.Convert(why).Message()) }
+	}
+	if err := s.step(end); err != nil {
+		return err
+	}
 	return s.machine.Status()
+}
+
+// cancelled tells whether it was Envoy that ended a stream, or that it is gone.
+func cancelled(why error) bool {
+	switch status.Code(why) {
+	case codes.Canceled, codes.DeadlineExceeded, codes.Unavailable:
+		return true
+	default:
+		return errors.Is(why, io.EOF) || errors.Is(why, context.Canceled)
+	}
 }
 
 // step makes the machine move and obeys it. A panic breaks this stream alone.
 func (s *session) step(move func() stream.Output) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.metrics.panics.Inc()
-			s.cfg.Log.Error("a stream panicked and was failed closed", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			s.obeyRecord(s.machine.Fault("panic"))
-			err = s.machine.Status()
-		}
-	}()
-	return s.obey(move())
+	if s.guard(func() { err = s.obey(move()) }) {
+		s.obeyRecord(s.machine.Fault("panic"))
+		err = s.machine.Status()
+	}
+	return err
 }
 
 // obey does what an output asks for, in its order.
 func (s *session) obey(out stream.Output) error {
 	if out.Admit > 0 {
 		if refusal := s.admit(out.Admit); refusal != nil {
-			return s.obey(s.machine.Refuse(*refusal))
+			return s.refuse(*refusal)
 		}
 	}
 	if out.Intent != nil {
 		if err := s.durable(out.Intent); err != nil {
 			s.cfg.Log.Error("strict audit: request refused", "error", err)
-			return s.obey(s.machine.Refuse(filters.Refusal{Kind: filters.RefusedUnrecordable, Message: unrecordable}))
+			return s.refuse(filters.Refusal{Kind: filters.RefusedUnrecordable, Message: unrecordable})
 		}
 	}
 	for _, r := range out.Send {
@@ -137,13 +144,25 @@ func (s *session) obey(out stream.Output) error {
 		}
 	}
 	s.obeyRecord(out)
-	switch s.machine.Phase() {
-	case stream.Broken:
+	if s.machine.Phase() != stream.AwaitRequestBody {
+		s.release() // the body is judged and let go, or will never come
+	}
+	if !s.hold(s.machine.Held()) {
+		s.metrics.overloaded.WithLabelValues(bodyAnswer).Inc()
+		return s.obey(s.machine.NoRoom())
+	}
+	if s.machine.Phase() == stream.Broken {
 		return s.machine.Status()
-	case stream.AwaitResponseHeaders, stream.Ended:
-		s.release() // the body is judged and let go
 	}
 	return nil
+}
+
+// refuse answers for the server, unless there is nobody left to answer.
+func (s *session) refuse(r filters.Refusal) error {
+	if s.rpc.Context().Err() != nil {
+		return s.over(s.rpc.Context().Err())
+	}
+	return s.obey(s.machine.Refuse(r))
 }
 
 const unrecordable = "the record of this request cannot be made safe, and without a record nothing is forwarded; try again later"
@@ -157,18 +176,37 @@ func (s *session) admit(bytes int64) *filters.Refusal {
 	ctx, cancel := context.WithTimeout(s.rpc.Context(), s.cfg.Admission)
 	defer cancel()
 	if err := s.budget.Acquire(ctx, min(bytes, s.cfg.Budget)); err != nil {
-		s.metrics.overloaded.Inc()
+		if s.rpc.Context().Err() == nil { // else nobody waits any more
+			s.metrics.overloaded.WithLabelValues(bodyRequest).Inc()
+		}
 		return &filters.Refusal{Kind: filters.RefusedOverloaded, Message: "the gateway is judging as much as it has room for; try again in a moment"}
 	}
-	s.held = min(bytes, s.cfg.Budget)
+	s.admitted = min(bytes, s.cfg.Budget)
 	return nil
 }
 
 func (s *session) release() {
-	if s.held > 0 {
-		s.budget.Release(s.held)
-		s.held = 0
+	if s.admitted > 0 {
+		s.budget.Release(s.admitted)
+		s.admitted = 0
 	}
+}
+
+// holdBlock is the unit of the budget of answers, and what an answer may hold without asking: a stream's HTTP/2 window costs as much.
+const holdBlock = 64 << 10
+
+// hold makes room for so many bytes of an answer that are held back, or gives room back. It never waits: two answers that wait for
+// each other's room would wait for ever.
+func (s *session) hold(bytes int64) bool {
+	want := max(0, (bytes-1)/holdBlock*holdBlock)
+	switch {
+	case want > s.holding && !s.answers.TryAcquire(want-s.holding):
+		return false
+	case want < s.holding:
+		s.answers.Release(s.holding - want)
+	}
+	s.holding = want
+	return true
 }
 
 func (s *session) durable(r *filters.Record) error {

@@ -11,12 +11,14 @@ import (
 // DecisionHeader names the decision on every answer of a governed route, so that a person can ask about it.
 const DecisionHeader = "x-bartizan-decision"
 
-// headersAnswer lets the request's headers on without the caller's keys: Envoy injects the provider's own credential.
+// headersAnswer lets the request's headers on without the caller's keys, for which Envoy injects the provider's own credential,
+// and without headers of our names, which are not the caller's to send.
 func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
 	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{}}
 	for _, c := range in.credentials {
 		common.HeaderMutation.RemoveHeaders = append(common.HeaderMutation.RemoveHeaders, c.name)
 	}
+	common.HeaderMutation.RemoveHeaders = append(common.HeaderMutation.RemoveHeaders, in.forged...)
 	return &extproc.ProcessingResponse{
 		Response:        &extproc.ProcessingResponse_RequestHeaders{RequestHeaders: &extproc.HeadersResponse{Response: common}},
 		DynamicMetadata: m.cfg.Stamp.seen,
@@ -24,13 +26,17 @@ func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
 }
 
 // responseHeadersAnswer lets the headers of an answer on. An answer of Envoy's own before the request was judged is marked, so
-// that the access log does not tell of it again, unless it is the access log that records it.
+// that the access log does not tell of it again, unless it is the access log that records it: then under the decision named here.
 func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
 	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader(DecisionHeader, m.cfg.ID)}}}
 	answer := &extproc.ProcessingResponse{
 		Response: &extproc.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extproc.HeadersResponse{Response: common}},
 	}
-	if m.local != "" && !m.recorded {
+	switch {
+	case m.local == "":
+	case m.recorded:
+		answer.DynamicMetadata = m.cfg.Stamp.named(m.cfg.ID)
+	default:
 		answer.DynamicMetadata = m.cfg.Stamp.refused
 	}
 	return answer
@@ -38,10 +44,23 @@ func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
 
 // chunk passes bytes of the answer; last ends the answer, whether the upstream has ended it or not.
 func chunk(body []byte, last bool) *extproc.ProcessingResponse {
-	streamed := &extproc.BodyMutation_StreamedResponse{StreamedResponse: &extproc.StreamedBodyResponse{Body: body, EndOfStream: last}}
-	return &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_ResponseBody{
-		ResponseBody: &extproc.BodyResponse{Response: &extproc.CommonResponse{BodyMutation: &extproc.BodyMutation{Mutation: streamed}}},
-	}}
+	var parts struct { // one allocation for an event instead of seven
+		answer   extproc.ProcessingResponse
+		body     extproc.ProcessingResponse_ResponseBody
+		response extproc.BodyResponse
+		common   extproc.CommonResponse
+		mutation extproc.BodyMutation
+		streamed extproc.BodyMutation_StreamedResponse
+		chunk    extproc.StreamedBodyResponse
+	}
+	parts.chunk.Body, parts.chunk.EndOfStream = body, last
+	parts.streamed.StreamedResponse = &parts.chunk
+	parts.mutation.Mutation = &parts.streamed
+	parts.common.BodyMutation = &parts.mutation
+	parts.response.Response = &parts.common
+	parts.body.ResponseBody = &parts.response
+	parts.answer.Response = &parts.body
+	return &parts.answer
 }
 
 func trailersAnswer() *extproc.ProcessingResponse {
@@ -55,7 +74,7 @@ func (m *Machine) Refuse(r filters.Refusal) Output {
 	m.refusal = &r
 	reply := m.refuser().Refuse(&m.x, r)
 	m.status = reply.Status
-	m.phase = Ended
+	m.end()
 	immediate := &extproc.ImmediateResponse{
 		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(reply.Status)},
 		Headers: &extproc.HeaderMutation{SetHeaders: make([]*corev3.HeaderValueOption, 0, len(reply.Headers))},
@@ -69,7 +88,9 @@ func (m *Machine) Refuse(r filters.Refusal) Output {
 		Response:        &extproc.ProcessingResponse_ImmediateResponse{ImmediateResponse: immediate},
 		DynamicMetadata: m.cfg.Stamp.refused,
 	})
-	out.Record = m.record(filters.EndedByGateway, "")
+	if !m.recorded {
+		out.Record = m.record(filters.EndedByGateway, "")
+	}
 	return out
 }
 

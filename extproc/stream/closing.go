@@ -15,18 +15,21 @@ func (m *Machine) Close() Output {
 	if m.recorded {
 		return Output{}
 	}
+	nameless := m.nameless()
 	if m.phase != Broken {
-		m.fault = m.Status()
-		m.phase = Broken
+		m.breakOff(m.Status())
+	}
+	if nameless {
+		return Output{}
 	}
 	return Output{Record: m.record(filters.EndedByClient, "the stream ended before the exchange did"), Unsure: true}
 }
 
-// Timeout says that Envoy sent nothing for longer than the phase may take. A streamed answer is ended well-formed; before that
-// the stream breaks, and Envoy answers for us.
+// Timeout says that Envoy sent nothing for longer than the phase may take. An answer that has begun is ended well-formed, one that
+// was held is refused whole; before that the stream breaks, and Envoy answers for us.
 func (m *Machine) Timeout() Output {
 	switch {
-	case m.phase == AwaitResponseBody && !m.headersHeld:
+	case m.phase == AwaitResponseBody:
 		return m.cut(nil, filters.Refusal{Kind: filters.RefusedUpstream, Message: "the upstream stopped in the middle of its answer"})
 	case m.phase == Ended:
 		return Output{}
@@ -35,16 +38,33 @@ func (m *Machine) Timeout() Output {
 	}
 }
 
+// NoRoom says that no more of the answer can be held back: it is refused, or ended well-formed where it has begun.
+func (m *Machine) NoRoom() Output {
+	return m.cut(nil, filters.Refusal{
+		Kind: filters.RefusedOverloaded, Message: "the gateway holds back as many unfinished answers as it has room for; try again in a moment",
+	})
+}
+
 // Fault says that a step panicked, or that the server could not do what an Output asked for.
 func (m *Machine) Fault(cause any) Output {
 	return m.fail(codes.Internal, "fault while waiting for %s: %v", m.phase, cause)
 }
 
+// nameless tells whether the stream ends before it has said or heard anything by which Envoy's word about it could be found. Then
+// the access log makes the record: one from here would be a second.
+func (m *Machine) nameless() bool {
+	if m.phase == AwaitRequestHeaders && m.x.Request.ID == "" {
+		m.recorded = true
+		return true
+	}
+	return false
+}
+
 // fail ends the stream with an error: Envoy fails the exchange and lets nothing more pass.
 func (m *Machine) fail(code codes.Code, format string, args ...any) Output {
-	m.fault = status.Errorf(code, format, args...)
-	m.phase = Broken
-	if m.recorded {
+	nameless := m.nameless()
+	m.breakOff(status.Errorf(code, format, args...))
+	if m.recorded || nameless {
 		return Output{}
 	}
 	rec := m.record(filters.EndedByGateway, fmt.Sprintf(format, args...))
@@ -60,9 +80,10 @@ func (m *Machine) intent() *filters.Record {
 	return rec
 }
 
-// record closes the exchange. It is called once.
+// record closes the exchange. It is called once. A record may wait for Envoy's word, so it lets go of all content.
 func (m *Machine) record(by filters.EndedBy, detail string) *filters.Record {
 	m.recorded = true
+	m.x.Forget()
 	rec := m.describeRecord()
 	rec.Phase, rec.EndedBy, rec.Detail = filters.PhaseExchange, by, detail
 	rec.Duration = m.cfg.Clock().Sub(m.x.Request.Time)

@@ -6,7 +6,8 @@
 // What it promises:
 //   - No byte of a request is let on before the whole request is judged: only then does an answer carry the stamp, the dynamic
 //     metadata that an RBAC filter behind ext_proc asks for.
-//   - An exchange ends once, and yields exactly one closing record, whoever ended it.
+//   - An exchange ends once, and yields exactly one closing record, whoever ended it; none where it ends before the machine knows
+//     which request it is, since Envoy's access log then makes the record.
 //   - Everything out of order is an error, and an error ends the stream with a gRPC status that is not OK. Envoy lets the rest
 //     of an exchange pass uninspected when a stream ends with OK (facts: ext_proc protocol, item 6), so [Machine.Status] never
 //     says OK before the exchange has ended.

@@ -15,6 +15,7 @@ type headers struct {
 	mediaType          string
 	requestID          string
 	credentials        []credential      // as sent, in order
+	forged             []string          // names of headers that are ours to set
 	rest               map[string]string // everything else that is no credential
 }
 
@@ -22,6 +23,9 @@ type headers struct {
 type credential struct{ name, value string }
 
 // LogValue and String are absent on purpose: a credential is never formatted. It lives for one call of identify.
+
+// ownPrefix is what the names of our own headers begin with.
+const ownPrefix = "x-bartizan-"
 
 // readHeaders sorts a header map. A header sent twice is joined by a comma, as HTTP allows (RFC 9110, 5.3).
 func readHeaders(m *corev3.HeaderMap) headers {
@@ -42,7 +46,7 @@ func readHeaders(m *corev3.HeaderMap) headers {
 		case "content-encoding":
 			h.encoding = join(h.encoding, strings.ToLower(strings.TrimSpace(value)))
 		case "content-type":
-			h.mediaType = mediaType(value)
+			h.mediaType = join(h.mediaType, mediaType(value)) // of two, who knows which the client believes: together they are none
 			h.add(name, value)
 		case "x-request-id":
 			h.requestID = value
@@ -51,7 +55,11 @@ func readHeaders(m *corev3.HeaderMap) headers {
 		case "cookie", "proxy-authorization", "set-cookie":
 			// never of use to a rule, always a secret
 		default:
-			if !strings.HasPrefix(name, ":") {
+			switch {
+			case strings.HasPrefix(name, ":"):
+			case strings.HasPrefix(name, ownPrefix):
+				h.forged = append(h.forged, name)
+			default:
 				h.add(name, value)
 			}
 		}
@@ -101,11 +109,11 @@ func hostOf(address string) string {
 	return address
 }
 
-// clip shortens foreign text for a message.
+// clip shortens foreign text for a message, and leaves out what is not UTF-8.
 func clip(s string) string {
-	const limit = 64
+	const limit = 128 // bytes
 	if len(s) > limit {
-		return s[:limit] + "…"
+		return strings.ToValidUTF8(s[:limit], "") + "…"
 	}
-	return s
+	return strings.ToValidUTF8(s, "")
 }

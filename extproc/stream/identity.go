@@ -20,7 +20,7 @@ func identify(b *bundle.Bundle, in headers) (filters.Identity, *filters.Refusal)
 		value, ok := keyOf(c)
 		switch {
 		case !ok:
-			return refuse("the Authorization header is not of the form \"Bearer <virtual key>\"")
+			return refuse(badForm(c.name))
 		case key != "" && value != key:
 			return refuse("the request carries two keys that differ: send one virtual key")
 		}
@@ -34,6 +34,14 @@ func identify(b *bundle.Bundle, in headers) (filters.Identity, *filters.Refusal)
 		return refuse("this key is not one of the gateway's virtual keys: it is unknown, withdrawn, or a provider's own key")
 	}
 	return identity, nil
+}
+
+// badForm says of a header in which there is no key how to send one.
+func badForm(name string) string {
+	if name != "authorization" {
+		return "the header " + name + " is empty: send your virtual key in it, or leave it out"
+	}
+	return "the Authorization header is not of the form \"Bearer <virtual key>\""
 }
 
 // keyOf takes the key out of a header. The scheme is case-insensitive (RFC 9110, 11.1).

@@ -59,6 +59,7 @@ type Machine struct {
 	refusal  *filters.Refusal
 	judging  time.Duration
 
+	held        int64  // bytes of the answer that came and have not passed
 	headersHeld bool   // the answer to the response headers waits until the body may pass
 	local       string // why Envoy answers by itself; empty: it does not
 	status      int    // HTTP status that the client was given
@@ -76,6 +77,9 @@ func New(cfg Config) *Machine {
 
 // Phase tells what the machine waits for.
 func (m *Machine) Phase() Phase { return m.phase }
+
+// Held is how many bytes of the answer the machine keeps in memory. Once it has ended it keeps none.
+func (m *Machine) Held() int64 { return m.held }
 
 // RequestID is Envoy's id of the request; empty before the request headers.
 func (m *Machine) RequestID() string { return m.x.Request.ID }

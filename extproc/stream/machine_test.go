@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
 	"bartizan/extproc/bundle"
 	"bartizan/extproc/stream"
 	"bartizan/xds/bundlepb"
@@ -58,7 +60,7 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 // inputs are one of every message that can come, good and bad, and every word of the server.
 var inputs = []string{
 	`request_headers @route=llm/anthropic/messages :method=POST :path=/anthropic/v1/messages x-api-key=bz-alice`,
-	`request_headers eos @route=mcp/warehouse :method=DELETE :path=/mcp/warehouse x-api-key=bz-alice`,
+	`request_headers eos @route=mcp/warehouse :method=DELETE :path=/mcp/warehouse x-api-key=bz-alice mcp-session-id=s1`,
 	`request_headers @route=nowhere :method=POST :path=/ x-api-key=bz-alice`,
 	`request_body eos {"model":"claude-sonnet-5","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}`,
 	`request_body eos {"model":`,
@@ -80,19 +82,17 @@ var inputs = []string{
 }
 
 // TestNeverOKTooEarly plays random orders of everything: however an exchange goes, the stream has an OK to end with only when
-// the exchange was ended, and it yields exactly one closing record.
+// the exchange was ended, the stamp comes once, for a whole request, and there is exactly one closing record.
 func TestNeverOKTooEarly(t *testing.T) {
 	rng := rand.New(rand.NewSource(1)) // the same orders on every run
+	stamps := 0
 	for round := range 20_000 {
 		m := newMachine(t, "durable")
-		records, ended, wanted := 0, false, 1
+		records, ended, judged := 0, false, false
 		var said []string
 		for range 1 + rng.Intn(8) {
 			in := inputs[rng.Intn(len(inputs))]
 			said = append(said, in)
-			if m.Phase() == stream.AwaitRequestHeaders && strings.Contains(in, "code_details") {
-				wanted = 0 // the access log makes this record
-			}
 			out := input(t, m, in)
 			if out.Record != nil {
 				records++
@@ -101,6 +101,13 @@ func TestNeverOKTooEarly(t *testing.T) {
 				s := r.GetResponseBody().GetResponse().GetBodyMutation().GetStreamedResponse()
 				ended = ended || r.GetImmediateResponse() != nil || s.GetEndOfStream() || r.GetResponseTrailers() != nil ||
 					r.GetResponseHeaders() != nil && strings.HasPrefix(in, "response_headers eos")
+				if stampOf(r) == stream.StampJudged {
+					if judged || in != inputs[1] && in != inputs[3] {
+						t.Fatalf("round %d: judged twice or too early, after %q", round, said)
+					}
+					judged = true
+					stamps++
+				}
 			}
 			if m.Status() == nil && !ended {
 				t.Fatalf("round %d: OK before the exchange ended, after %q", round, said)
@@ -109,8 +116,19 @@ func TestNeverOKTooEarly(t *testing.T) {
 		if out := m.Close(); out.Record != nil {
 			records++
 		}
+		wanted := 0 // of an exchange whose request never came the access log makes the record
+		if strings.HasPrefix(said[0], "request_headers") {
+			wanted = 1
+		}
 		if records != wanted {
 			t.Fatalf("round %d: %d closing records, want %d, after %q", round, records, wanted, said)
 		}
 	}
+	if stamps == 0 {
+		t.Error("nothing was ever judged: this test proves nothing")
+	}
+}
+
+func stampOf(r *extproc.ProcessingResponse) string {
+	return r.GetDynamicMetadata().GetFields()[stream.Namespace].GetStructValue().GetFields()["request"].GetStringValue()
 }

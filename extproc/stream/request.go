@@ -16,18 +16,18 @@ import (
 
 // requestHeaders decides all that can be decided without the body: the route, the identity, the size, the encoding.
 func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.HttpHeaders) Output {
+	in := readHeaders(h.GetHeaders())
+	m.describe(req, in)
 	if out, ok := m.checkProtocol(req.GetProtocolConfig()); !ok {
 		return out
 	}
-	in := readHeaders(h.GetHeaders())
-	m.describe(req, in)
 
 	route, codec, known := m.cfg.Bundle.Route(attribute(req, "xds.route_name"))
 	m.x.Route, m.codec = route, codec
 	if !known {
 		return m.Refuse(filters.Refusal{
 			Kind:    filters.RefusedUnknown,
-			Message: fmt.Sprintf("no route for %s %s: only operations that a Provider or McpServer lists are served", m.x.Request.Method, m.x.Request.Path),
+			Message: fmt.Sprintf("no route for %s %s: only operations that a Provider or McpServer lists are served", clip(m.x.Request.Method), clip(m.x.Request.Path)),
 		})
 	}
 	identity, refusal := identify(m.cfg.Bundle, in)

@@ -45,6 +45,7 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 // responseBody passes what the reader lets go.
 func (m *Machine) responseBody(b *extproc.HttpBody) Output {
 	pass, err := m.reader.Write(b.GetBody())
+	m.held = max(0, m.held+int64(len(b.GetBody()))-int64(len(pass)))
 	if err != nil {
 		return m.cut(pass, filters.AsRefusal(err, m.cfg.ID))
 	}
@@ -74,7 +75,10 @@ const (
 // responseEnd releases what is left and closes the exchange.
 func (m *Machine) responseEnd(pass []byte, how ending) Output {
 	held, err := m.reader.Close()
-	if len(held) > 0 {
+	switch {
+	case len(pass) == 0:
+		pass = held // the whole of an answer that was not streamed: not copied
+	case len(held) > 0:
 		pass = append(pass[:len(pass):len(pass)], held...)
 	}
 	if err != nil {
@@ -89,7 +93,7 @@ func (m *Machine) responseEnd(pass []byte, how ending) Output {
 	case endedByTrailers:
 		out.Send = append(m.release(m.out[:0], pass, false), trailersAnswer())
 	}
-	m.phase = Ended
+	m.end()
 	switch {
 	case m.recorded:
 	case m.local != "":
@@ -98,6 +102,20 @@ func (m *Machine) responseEnd(pass []byte, how ending) Output {
 		out.Record = m.record(filters.EndedByUpstream, "")
 	}
 	return out
+}
+
+// end leaves only the close of the stream, and nothing in memory for it but what is being sent.
+func (m *Machine) end() {
+	m.phase, m.reader, m.held = Ended, nil, 0
+}
+
+// breakOff leaves nothing at all: a record that waits for Envoy's word keeps the machine in memory, and must not keep bodies.
+func (m *Machine) breakOff(why error) {
+	if m.headersHeld {
+		m.status = 0 // the client has got none of the answer
+	}
+	m.end()
+	m.phase, m.fault, m.out = Broken, why, [2]*extproc.ProcessingResponse{}
 }
 
 // release turns bytes into chunks, after the answer to the headers where that was held.
@@ -127,7 +145,7 @@ func (m *Machine) cut(pass []byte, r filters.Refusal) Output {
 	m.refusal = &r
 	pass = append(pass[:len(pass):len(pass)], m.reader.Cut(r)...)
 	out := Output{Send: m.release(m.out[:0], pass, true)}
-	m.phase = Ended
+	m.end()
 	if !m.recorded {
 		out.Record = m.record(filters.EndedByGateway, "cut: "+r.Message)
 	}

@@ -14,16 +14,28 @@ const (
 
 // Stamp holds the metadata of every answer. It is built once and shared: nothing may change it.
 type Stamp struct {
+	instance              string
 	seen, judged, refused *structpb.Struct
 }
 
 // NewStamp returns the stamps of one process. The instance tells the access log which process was responsible for the record
 // of an exchange.
 func NewStamp(instance string) *Stamp {
-	of := func(state string) *structpb.Struct {
-		fields := map[string]*structpb.Value{"request": structpb.NewStringValue(state), "by": structpb.NewStringValue(instance)}
-		inner := structpb.NewStructValue(&structpb.Struct{Fields: fields})
-		return &structpb.Struct{Fields: map[string]*structpb.Value{Namespace: inner}}
+	return &Stamp{
+		instance: instance,
+		seen:     stampOf(StampSeen, instance), judged: stampOf(StampJudged, instance), refused: stampOf(StampRefused, instance),
 	}
-	return &Stamp{seen: of(StampSeen), judged: of(StampJudged), refused: of(StampRefused)}
+}
+
+// named is seen, with the decision that the caller was told of: the access log, which makes the record, gives it that name.
+func (s *Stamp) named(decision string) *structpb.Struct {
+	stamp := stampOf(StampSeen, s.instance)
+	stamp.Fields[Namespace].GetStructValue().Fields["decision"] = structpb.NewStringValue(decision)
+	return stamp
+}
+
+func stampOf(state, instance string) *structpb.Struct {
+	fields := map[string]*structpb.Value{"request": structpb.NewStringValue(state), "by": structpb.NewStringValue(instance)}
+	inner := structpb.NewStructValue(&structpb.Struct{Fields: fields})
+	return &structpb.Struct{Fields: map[string]*structpb.Value{Namespace: inner}}
 }

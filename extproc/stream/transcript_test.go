@@ -80,7 +80,7 @@ func newMachine(t testing.TB, mode string) *stream.Machine {
 	})
 }
 
-// input is one thing that Envoy or the server says: a message, or close, timeout, fault, unrecordable.
+// input is one thing that Envoy or the server says: a message, or close, timeout, fault, no_room, refuse.
 func input(t testing.TB, m *stream.Machine, line string) stream.Output {
 	t.Helper()
 	verb, rest, _ := strings.Cut(line, " ")
@@ -91,6 +91,8 @@ func input(t testing.TB, m *stream.Machine, line string) stream.Output {
 		return m.Timeout()
 	case "fault":
 		return m.Fault(rest)
+	case "no_room":
+		return m.NoRoom()
 	case "refuse":
 		return m.Refuse(filters.Refusal{Kind: filters.RefusalKind(rest), Message: "said by the server"})
 	default:

@@ -13,8 +13,9 @@ const maxErrorText = 80
 
 // Position is a place in a file. Line and Column count from 1; Column counts characters (code points), not bytes.
 type Position struct {
-	File         string
-	Line, Column int
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
@@ -22,9 +23,9 @@ func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Lin
 // Error is one mistake of a person in one file.
 type Error struct {
 	Position
-	Text    string // the offending text; may be empty
-	Message string // what is wrong with it
-	Hint    string // what to write instead; may be empty
+	Text    string `json:"text,omitempty"` // the offending text; may be empty
+	Message string `json:"message"`        // what is wrong with it
+	Hint    string `json:"hint,omitempty"` // what to write instead; may be empty
 }
 
 // Error renders "file:line:column: message: \"text\" (hint)".

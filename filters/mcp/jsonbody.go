@@ -59,8 +59,12 @@ func (b *jsonBody) Close() ([]byte, error) {
 	if b.stream != nil {
 		return b.stream.Close()
 	}
-	if b.err == nil && b.begun {
+	switch {
+	case b.err != nil:
+	case b.begun:
 		b.err = b.whole()
+	case b.wanted():
+		b.err = upstream(emptyMsg)
 	}
 	if b.err != nil {
 		return nil, b.err

@@ -74,7 +74,10 @@ func (a *answer) cutJSON(r filters.Refusal) []byte {
 	return refusal(a.x, r)
 }
 
-// smallBody reads an answer to what wants none, or an empty answer.
+// emptyMsg tells of an answer without a body to a request: its client would wait, or find no response where it needs one.
+const emptyMsg = "the server's answer is empty"
+
+// smallBody reads an answer to what wants none.
 type smallBody struct {
 	*answer
 	held []byte
@@ -95,6 +98,9 @@ func (b *smallBody) Write(p []byte) ([]byte, error) {
 }
 
 func (b *smallBody) Close() ([]byte, error) {
+	if b.err == nil && b.wanted() {
+		b.err = upstream(emptyMsg)
+	}
 	if b.err != nil {
 		return nil, b.err
 	}

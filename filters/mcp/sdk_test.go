@@ -200,7 +200,7 @@ func (g *gateway) check(version string) {
 	}
 	var got []string
 	for _, s := range g.seen {
-		if s != "refused" { // the GET stream, whenever it comes
+		if s != "refused GET" { // the stream of the server's own messages, whenever the client asks for it
 			got = append(got, s)
 		}
 	}

@@ -1,11 +1,16 @@
 package env
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,6 +32,7 @@ type Fleet struct {
 	Records *Records   // set by the caller with Follow
 
 	nats     *natsd.Server
+	natsAddr string
 	envoyLog output
 	options  FleetOptions
 }
@@ -60,14 +66,13 @@ func (f *Fleet) start(ctx context.Context) (err error) {
 	if err := f.writeSecrets(); err != nil {
 		return err
 	}
-	if f.nats, err = natsd.Start(natsd.Options{StateDir: filepath.Join(f.Dir, "nats")}); err != nil {
+	if err := f.StartNATS(); err != nil {
 		return err
 	}
-	if f.NATS, err = nats.Connect(f.nats.URL(), nats.MaxReconnects(-1)); err != nil {
+	if f.NATS, err = nats.Connect(f.nats.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond)); err != nil {
 		return err
 	}
-	if f.XDS, err = run("bartizan xds", f.Binary, nil, "xds", "--policies", f.options.Policies, "--poll", "200ms", "--secrets", f.path("secrets"),
-		"--listen", "unix:"+f.path("xds.sock"), "--status", "unix:"+f.path("status.sock")); err != nil {
+	if err := f.StartXDS(ctx); err != nil {
 		return err
 	}
 	if f.options.ExtProc == "" {
@@ -92,18 +97,64 @@ func (f *Fleet) writeSecrets() error {
 	return nil
 }
 
-// StartExtproc starts the inspection service, again after it was killed, and waits until it listens.
+// StartNATS starts NATS, again after StopNATS: with the same records, on the same address.
+func (f *Fleet) StartNATS() (err error) {
+	o := natsd.Options{StateDir: f.path("nats")}
+	if f.nats != nil {
+		o.Addr = f.natsAddr
+	}
+	server, err := natsd.Start(o)
+	if err != nil {
+		return err
+	}
+	f.nats, f.natsAddr = server, server.Addr()
+	return nil
+}
+
+// StopNATS takes NATS away. Records that were read stay in Records, which reads no further ones: use Follow again afterwards.
+func (f *Fleet) StopNATS() { f.nats.Shutdown() }
+
+// StartXDS starts the control server, again after it was killed, and waits until it can be asked for its status.
+func (f *Fleet) StartXDS(ctx context.Context) (err error) {
+	socket := f.path("status.sock")
+	_ = os.Remove(socket)
+	if f.XDS, err = run("bartizan xds", f.Binary, nil, "xds", "--policies", f.options.Policies, "--poll", "200ms", "--secrets", f.path("secrets"),
+		"--listen", "unix:"+f.path("xds.sock"), "--status", "unix:"+socket); err != nil {
+		return err
+	}
+	return f.XDS.await(ctx, socket, func() bool { _, err := os.Stat(socket); return err == nil })
+}
+
+// StartExtproc starts the inspection service, again after it was killed, and waits until it can decide.
 func (f *Fleet) StartExtproc(ctx context.Context) (err error) {
 	socket := f.path("extproc.sock")
 	_ = os.Remove(socket)
 	args := append([]string{
 		"extproc", "--state", f.path("extproc"), "--listen", "unix:" + socket, "--control-server", "unix:" + f.path("xds.sock"),
-		"--nats-url", f.nats.GatewayURL(), "--node-id", "one", "--drain", "2s",
+		"--nats-url", f.nats.GatewayURL(), "--node-id", "one", "--drain", "2s", "--metrics", "unix:" + f.path("metrics.sock"),
 	}, f.options.ExtProcArgs...)
 	if f.Extproc, err = run("bartizan extproc", f.Binary, nil, args...); err != nil {
 		return err
 	}
-	return f.Extproc.await(ctx, socket, func() bool { _, err := os.Stat(socket); return err == nil })
+	return f.Extproc.await(ctx, socket, func() bool { return f.listens(socket) && f.decides(ctx) })
+}
+
+// listens is more than that the socket is there: it is before anybody listens on it.
+func (f *Fleet) listens(socket string) bool {
+	conn, err := net.Dial("unix", socket)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+func (f *Fleet) decides(ctx context.Context) bool {
+	res, err := f.admin(ctx, "/readyz")
+	if err != nil {
+		return false
+	}
+	res.Body.Close()
+	return res.StatusCode == http.StatusOK
 }
 
 func (f *Fleet) startEnvoy(ctx context.Context) (err error) {
@@ -148,6 +199,33 @@ func (f *Fleet) Live(ctx context.Context, commit string) error {
 // Status asks the control server.
 func (f *Fleet) Status(ctx context.Context) (status.Status, error) {
 	return status.Fetch(ctx, f.path("status.sock"))
+}
+
+// Metric asks extproc for one metric by its name, labels included as Prometheus writes them.
+func (f *Fleet) Metric(ctx context.Context, name string) (float64, error) {
+	res, err := f.admin(ctx, "/metrics")
+	if err != nil {
+		return 0, fmt.Errorf("ask extproc for its metrics: %w", err)
+	}
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("extproc has no metric %s", name)
+}
+
+// admin asks extproc's administrative listener.
+func (f *Fleet) admin(ctx context.Context, path string) (*http.Response, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", f.path("metrics.sock"))
+	}}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://extproc"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(req)
 }
 
 // Logs is everything that the processes have written.

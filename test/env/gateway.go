@@ -3,7 +3,9 @@ package env
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"bartizan/extproc/audit/natsd"
+	"bartizan/xds/status"
 )
 
 // Gateway is a running `bartizan up`.
@@ -23,12 +26,18 @@ type Gateway struct {
 	Records *Records
 }
 
+// endpointsFile is what `bartizan up` leaves in its state folder once it serves, and takes away when it ends.
+const endpointsFile = "endpoints.json"
+
 // Up runs `bartizan up` on a policy repository whose Gateway listens on port 0. secrets are environment variables with provider
 // credentials. It returns when the gateway serves; the caller ends it with Close.
 func Up(ctx context.Context, binary, policies, state string, secrets map[string]string, args ...string) (*Gateway, error) {
 	var env []string
 	for name, value := range secrets {
 		env = append(env, name+"="+value)
+	}
+	if err := os.Remove(filepath.Join(state, endpointsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a gateway that was killed
+		return nil, err
 	}
 	words := append([]string{"up", "--policies", policies, "--state", state, "--poll", "200ms", "--nats-listen", "127.0.0.1:0", "--metrics", ""}, args...)
 	p, err := run("bartizan up", binary, env, words...)
@@ -44,7 +53,7 @@ func Up(ctx context.Context, binary, policies, state string, secrets map[string]
 }
 
 func (g *Gateway) connect(ctx context.Context) error {
-	endpoints := filepath.Join(g.State, "endpoints.json")
+	endpoints := filepath.Join(g.State, endpointsFile)
 	if err := g.await(ctx, endpoints, func() bool { _, err := os.Stat(endpoints); return err == nil }); err != nil {
 		return err
 	}
@@ -67,6 +76,32 @@ func (g *Gateway) connect(ctx context.Context) error {
 	}
 	g.Records = Follow(ctx, g.NATS)
 	return nil
+}
+
+// Status asks the gateway's control server.
+func (g *Gateway) Status(ctx context.Context) (status.Status, error) {
+	return status.Fetch(ctx, filepath.Join(g.State, "run", "status.sock"))
+}
+
+// Live waits until a commit is in force on every node.
+func (g *Gateway) Live(ctx context.Context, commit string) error {
+	return g.awaitStatus(ctx, "commit "+commit+" to be live", func(s status.Status) bool {
+		return s.Live != nil && s.Live.Commit == commit && s.Live.Nodes == len(s.Nodes) && s.Live.Nodes > 0
+	})
+}
+
+// Rejected waits until a commit was found to have errors.
+func (g *Gateway) Rejected(ctx context.Context, commit string) error {
+	return g.awaitStatus(ctx, "commit "+commit+" to be rejected", func(s status.Status) bool {
+		return s.Rejected != nil && s.Rejected.Commit == commit
+	})
+}
+
+func (g *Gateway) awaitStatus(ctx context.Context, what string, enough func(status.Status) bool) error {
+	return g.await(ctx, what, func() bool {
+		s, err := g.Status(ctx)
+		return err == nil && enough(s)
+	})
 }
 
 // Command runs a bartizan command against this gateway's state and returns its output, and its exit code.

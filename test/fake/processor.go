@@ -158,9 +158,9 @@ func (p *Processor) Process(stream extproc.ExternalProcessor_ProcessServer) erro
 			return err
 		}
 		modes.learn(req)
+		wrong := *p.wrong.Load() // before it is counted: who waits for Seen may change what goes wrong next
 		phase := p.count(req)
 		right := p.replies.to(req, modes)
-		wrong := *p.wrong.Load()
 		if wrong.Fault == FaultNoStamp {
 			right = &extproc.ProcessingResponse{Response: right.GetResponse()}
 		}

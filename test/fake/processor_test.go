@@ -124,23 +124,28 @@ func TestProcessor(t *testing.T) {
 		},
 		{"abort", fake.Misbehaviour{Fault: fake.FaultAbort, Phase: fake.PhaseRequestBody}, "request_headers Unavailable"},
 		{
-			"wrong message", fake.Misbehaviour{Fault: fake.FaultWrongMessage, Phase: fake.PhaseRequestBody},
+			"wrong message",
+			fake.Misbehaviour{Fault: fake.FaultWrongMessage, Phase: fake.PhaseRequestBody},
 			"request_headers response_headers response_headers response_body:first response_body:. Unknown",
 		},
 		{
-			"wrong message at response", fake.Misbehaviour{Fault: fake.FaultWrongMessage, Phase: fake.PhaseResponseHeaders},
+			"wrong message at response",
+			fake.Misbehaviour{Fault: fake.FaultWrongMessage, Phase: fake.PhaseResponseHeaders},
 			"request_headers request_body+stamp request_headers response_body:first response_body:. Unknown",
 		},
 		{
-			"two answers", fake.Misbehaviour{Fault: fake.FaultTwoAnswers, Phase: fake.PhaseResponseBody, After: 1},
+			"two answers",
+			fake.Misbehaviour{Fault: fake.FaultTwoAnswers, Phase: fake.PhaseResponseBody, After: 1},
 			"request_headers request_body+stamp response_headers response_body:first response_body:. response_body:. Unknown",
 		},
 		{
-			"empty answer", fake.Misbehaviour{Fault: fake.FaultEmptyAnswer, Phase: fake.PhaseRequestHeaders},
+			"empty answer",
+			fake.Misbehaviour{Fault: fake.FaultEmptyAnswer, Phase: fake.PhaseRequestHeaders},
 			"nothing request_body+stamp response_headers response_body:first response_body:. Unknown",
 		},
 		{
-			"no stamp", fake.Misbehaviour{Fault: fake.FaultNoStamp},
+			"no stamp",
+			fake.Misbehaviour{Fault: fake.FaultNoStamp},
 			"request_headers request_body response_headers response_body:first response_body:. Unknown",
 		},
 	} {

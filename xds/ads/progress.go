@@ -45,7 +45,7 @@ func (s *Server) end(ctx context.Context, next *release, late string, err error)
 		log.Warn("rollout ended", "late", late, "error", err)
 		return
 	}
-	log.Info("rollout ended")
+	log.Debug("rollout ended") // the caller says that it is in force
 }
 
 func verdict(ctx context.Context, late string, err error) (state.State, outcome) {

@@ -13,7 +13,7 @@ import (
 func accessLogs() []*accesslogv3.AccessLog {
 	return []*accesslogv3.AccessLog{{
 		Name:   "extproc",
-		Filter: anyOf(hasResponseFlag(), undecided()),
+		Filter: anyOf(hasResponseFlag(), undecided(), celFilter(brokenInspection)),
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(&grpclogv3.HttpGrpcAccessLogConfig{
 			CommonConfig: &grpclogv3.CommonGrpcAccessLogConfig{
 				LogName:             AccessLogName,
@@ -31,6 +31,10 @@ func hasResponseFlag() *accesslogv3.AccessLogFilter {
 		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{},
 	}}
 }
+
+// brokenInspection: the stream to extproc broke after the request was judged. That sets no response flag; and if the process is gone, no
+// one else can tell of the exchange.
+const brokenInspection = "response.code_details.startsWith('ext_proc')"
 
 // undecided: extproc has said nothing of the request, or no more than that it has seen its headers. Envoy asks
 // match_if_key_not_found where the key is absent and the value where it is present; it never looks at invert.

@@ -53,6 +53,7 @@ func lapses() []lapse {
 		{"response.code == 401", 0, filters.RefusedInternal, "the gateway has no credential for this upstream"},
 		{"response.code == 503 && " + byUpstream, 0, filters.RefusedOverloaded, "the upstream cannot be reached"},
 		{"response.code == 503", 0, filters.RefusedOverloaded, "the inspection service did not answer"},
+		{"response.code == 502", 0, filters.RefusedUpstream, "the upstream's answer is not HTTP, or broke off"},
 		{
 			"response.code == 504 && response.code_details.startsWith('ext_proc')", 504, filters.RefusedOverloaded,
 			"the inspection service did not answer in time",

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	gogit "github.com/go-git/go-git/v5"
@@ -29,6 +30,9 @@ func (l *localRepository) resolve(context.Context) (plumbing.Hash, error) {
 		return plumbing.ZeroHash, err
 	}
 	ref, err := repo.Reference(branchName(l.branch), true)
+	if errors.Is(err, plumbing.ErrReferenceNotFound) && l.branch == "" {
+		return plumbing.ZeroHash, errors.New("the repository has no commit yet")
+	}
 	if err != nil {
 		return plumbing.ZeroHash, fmt.Errorf("look up %s: %w", branchName(l.branch), err)
 	}

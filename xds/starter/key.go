@@ -20,7 +20,7 @@ func NewKey(user string, groups []string) Key {
 	rand.Read(raw) // never fails (crypto/rand)
 	text := "bz-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw))
 	digest := sha256.Sum256([]byte(text))
-	name := label(user) + "-" + text[3:9]
+	name := fmt.Sprintf("%s-%x", label(user), digest[:3]) // of the hash: no part of the key itself may stand in Git
 	quoted := make([]string, len(groups))
 	for i, g := range groups {
 		quoted[i] = fmt.Sprintf("%q", g)

@@ -131,11 +131,14 @@ func TestRefusedAddresses(t *testing.T) {
 
 func TestLogsNoSecret(t *testing.T) {
 	var log strings.Builder
-	s := mustStart(t, Options{StateDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s := mustStart(t, Options{StateDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	_, reader := credentials(s.URL())
 	_, gateway := credentials(s.GatewayURL())
 	s.Shutdown()
 	if got := log.String(); !strings.Contains(got, "Server is ready") || strings.Contains(got, reader) || strings.Contains(got, gateway) {
 		t.Errorf("log:\n%s", got)
+	}
+	if got := log.String(); strings.Contains(got, "level=INFO") || strings.Contains(got, "level=WARN") {
+		t.Errorf("a start and an end are no news:\n%s", got)
 	}
 }

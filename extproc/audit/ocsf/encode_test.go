@@ -325,3 +325,13 @@ func BenchmarkEncode(b *testing.B) {
 	}
 	b.SetBytes(int64(len(buf)))
 }
+
+// Blocks are let go once they are judged: what a record says of them does not depend on it.
+func TestBlocksLetGoAreCounted(t *testing.T) {
+	r := llmRecord()
+	want := string(Encode(r, Source{}).Stamp(nil, 1, [32]byte{}))
+	r.Exchange.Forget()
+	if diff := cmp.Diff(want, string(Encode(r, Source{}).Stamp(nil, 1, [32]byte{}))); diff != "" {
+		t.Errorf("the record differs (-before +after):\n%s", diff)
+	}
+}

@@ -41,13 +41,13 @@ func (e *event) own() {
 }
 
 func (e *event) blocks() {
-	var size int64
+	size, count := e.x.Content.Bytes, e.x.Content.Blocks // of the blocks that were judged and let go
 	for i := range e.x.Blocks {
 		size += int64(len(e.x.Blocks[i].Data))
 	}
 	b := e.open("blocks", '{')
 	e.count("bytes", size)
-	e.count("count", int64(len(e.x.Blocks)))
+	e.count("count", int64(count+len(e.x.Blocks)))
 	e.end(b, '}')
 }
 

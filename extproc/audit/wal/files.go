@@ -66,8 +66,9 @@ type Cursor struct {
 	Time      time.Time // of the acknowledgement
 }
 
+// encode is of the same length for every cursor, so that one can be written over another.
 func (c Cursor) encode() []byte {
-	line := fmt.Sprintf("%d %d %d", c.Acked, c.StreamSeq, c.Time.UnixNano())
+	line := fmt.Sprintf("%020d %020d %020d", c.Acked, c.StreamSeq, c.Time.UnixNano())
 	return fmt.Appendf(nil, "%s %08x\n", line, crc32.ChecksumIEEE([]byte(line)))
 }
 

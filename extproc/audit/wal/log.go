@@ -56,7 +56,8 @@ type Log struct {
 	synced   uint64
 	notify   chan struct{} // closed at the next sync
 	cursor   Cursor
-	err      error // sticky
+	marks    *os.File // the cursor's file, open since the first acknowledgement
+	err      error    // sticky
 }
 
 // Open takes ownership of a directory, which it creates where needed, and recovers what it holds.
@@ -263,7 +264,7 @@ func (l *Log) Ack(seq, streamSeq uint64) error {
 		return nil
 	}
 	l.cursor = Cursor{Acked: seq, StreamSeq: streamSeq, Time: time.Now()}
-	if err := replaceFile(l.cursorPath(), l.cursor.encode(), false); err != nil {
+	if err := l.writeCursor(); err != nil {
 		return fmt.Errorf("write audit cursor: %w", err)
 	}
 	// A segment goes only when a later one holds a durable record: the newest record is the chain's memory.
@@ -277,11 +278,28 @@ func (l *Log) Ack(seq, streamSeq uint64) error {
 	return nil
 }
 
+// writeCursor replaces the cursor's file once, so that it holds one cursor and nothing else, and from then on writes over it: each
+// cursor is as long as the one before. A new file for every batch of records cost a twentieth of the process's time.
+func (l *Log) writeCursor() (err error) {
+	if l.marks != nil {
+		_, err = l.marks.WriteAt(l.cursor.encode(), 0)
+		return err
+	}
+	if err := replaceFile(l.cursorPath(), l.cursor.encode(), false); err != nil {
+		return err
+	}
+	l.marks, err = os.OpenFile(l.cursorPath(), os.O_WRONLY, 0)
+	return err
+}
+
 // Close syncs, closes and unlocks. The log's readers must have ended.
 func (l *Log) Close() error {
 	err := l.Sync()
 	if l.f != nil {
 		err = errors.Join(err, l.f.Close())
+	}
+	if l.marks != nil {
+		err = errors.Join(err, l.marks.Close())
 	}
 	return errors.Join(err, l.lock.Close())
 }

@@ -386,3 +386,19 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// TestCursorIsWrittenOver: a later cursor is read whole, even where its numbers are smaller, as after a stream that began anew.
+func TestCursorIsWrittenOver(t *testing.T) {
+	l, _ := mustOpen(t, t.TempDir(), Options{})
+	fill(t, l, 12)
+	mustSync(t, l)
+	for _, c := range []Cursor{{Acked: 8, StreamSeq: 123_456_789}, {Acked: 9, StreamSeq: 7}, {Acked: 12, StreamSeq: 10}} {
+		if err := l.Ack(c.Acked, c.StreamSeq); err != nil {
+			t.Fatal(err)
+		}
+		again, rec := mustOpen(t, crash(t, l.dir), Options{})
+		if got := again.Stats().Cursor; got.Acked != c.Acked || got.StreamSeq != c.StreamSeq || rec.Unacked != 12-c.Acked {
+			t.Errorf("cursor %+v, want %+v", got, c)
+		}
+	}
+}

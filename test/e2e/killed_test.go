@@ -1,0 +1,276 @@
+package e2e
+
+import (
+	"os"
+	"strconv"
+
+	"context"
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bartizan/extproc/audit/tail"
+	"bartizan/test/env"
+	"bartizan/test/fake"
+)
+
+// slow is a client that sends its request by parts and reads the answer line by line.
+type slow struct {
+	conn  net.Conn
+	r     *bufio.Reader
+	name  string
+	parts [2]string // headers, body
+
+	body io.Reader // of the answer, once its headers are here
+	err  error     // in place of them
+	got  answer    // so far
+	last time.Time // when the last bytes of the body came
+}
+
+func (w *world) slow(t testing.TB, script string, stream bool) *slow {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(w.URL, "http://"), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	s := &slow{conn: conn, r: bufio.NewReader(conn), name: tag()}
+	body := fmt.Sprintf(`{"model":"claude-sonnet-5","max_tokens":64,"stream":%t,"messages":[{"role":"user","content":%q}]}`, stream, "Hello. fake:"+script)
+	s.parts[0] = fmt.Sprintf("POST /anthropic/v1/messages HTTP/1.1\r\nhost: e2e\r\nx-api-key: %s\r\nuser-agent: %s\r\nanthropic-version: 2023-06-01\r\n"+
+		"content-type: application/json\r\ncontent-length: %d\r\n\r\n", aliceKey, s.name, len(body))
+	s.parts[1] = body
+	return s
+}
+
+func (s *slow) send(t testing.TB, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if _, err := io.WriteString(s.conn, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// begin reads the answer up to and including a text.
+func (s *slow) begin(t testing.TB, upTo string) {
+	t.Helper()
+	if s.head(); s.err != nil {
+		t.Fatal(s.err)
+	}
+	for !strings.Contains(s.got.body, upTo) {
+		if s.read(); s.got.err != nil {
+			t.Fatalf("%q, then %v", s.got.body, s.got.err)
+		}
+	}
+}
+
+func (s *slow) head() {
+	if s.body != nil || s.err != nil {
+		return
+	}
+	res, err := http.ReadResponse(s.r, &http.Request{Method: http.MethodPost})
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.body, s.got = res.Body, answer{status: res.StatusCode, header: res.Header}
+}
+
+func (s *slow) read() {
+	buf := make([]byte, 32<<10)
+	var n int
+	if n, s.got.err = s.body.Read(buf); n > 0 {
+		s.got.body += string(buf[:n])
+		s.last = time.Now()
+	}
+}
+
+// rest reads the answer to its end.
+func (s *slow) rest() answer {
+	if s.head(); s.err != nil {
+		return answer{err: s.err}
+	}
+	for s.got.err == nil {
+		s.read()
+	}
+	if s.got.err == io.EOF {
+		s.got.err = nil
+	}
+	return s.got
+}
+
+// heard waits until extproc has answered for n streams' headers, as Envoy counts its messages.
+func (w *world) heard(t testing.TB, n uint64) {
+	t.Helper()
+	until(t, "extproc to answer", func() bool { return w.extprocMessages(t) >= n })
+}
+
+// extprocMessages counts the answers that Envoy has had from extproc.
+func (w *world) extprocMessages(t testing.TB) (n uint64) {
+	t.Helper()
+	stats, err := w.Envoy.Stats(t.Context(), `ext_proc\..*stream_msgs_received$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range stats {
+		n += v
+	}
+	return n
+}
+
+// moment is a point of an exchange at which extproc is lost.
+type moment struct {
+	name   string
+	script string
+	stream bool
+	before func(t *testing.T, w *world, s *slow) // brings the exchange there
+	after  func(t *testing.T, s *slow)           // what the client still sends once extproc is lost
+	begun  bool                                  // the client has part of the answer
+	called bool                                  // the upstream was called: the request was judged
+}
+
+// numbers is an answer that would go on for longer than extproc's loss takes to show.
+const numbers = 300
+
+func moments() []moment {
+	endlessly := counted(numbers, "delay:20ms")
+	return []moment{
+		{
+			name: "headers", script: `say:"hi"`,
+			before: func(*testing.T, *world, *slow) {},
+			after:  func(t *testing.T, s *slow) { s.send(t, s.parts[:]...) },
+		},
+		{
+			name: "body", script: `say:"hi"`,
+			before: func(t *testing.T, w *world, s *slow) {
+				n := w.extprocMessages(t)
+				s.send(t, s.parts[0], s.parts[1][:5])
+				w.heard(t, n+1)
+			},
+			after: func(t *testing.T, s *slow) { s.send(t, s.parts[1][5:]) },
+		},
+		{
+			name: "response headers", script: "slow-headers:1500ms " + endlessly, stream: true, called: true,
+			before: func(t *testing.T, w *world, s *slow) {
+				s.send(t, s.parts[:]...)
+				w.arrived(t, s.name)
+			},
+		},
+		{
+			name: "response headers, held answer", script: "slow-headers:1500ms " + `say:"hi"`, called: true,
+			before: func(t *testing.T, w *world, s *slow) {
+				s.send(t, s.parts[:]...)
+				w.arrived(t, s.name)
+			},
+		},
+		{
+			name: "mid-response", script: endlessly, stream: true, called: true, begun: true,
+			before: func(t *testing.T, w *world, s *slow) {
+				s.send(t, s.parts[:]...)
+				s.begin(t, "005 ")
+			},
+		},
+	}
+}
+
+// loss is a way to lose extproc. It returns when extproc takes no further step.
+type loss struct {
+	name    string
+	lose    func(t *testing.T, w *world)
+	restore func(t *testing.T, w *world)
+}
+
+func losses() []loss {
+	restart := func(t *testing.T, w *world) {
+		if err := w.StartExtproc(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal := func(sig syscall.Signal) func(t *testing.T, w *world) {
+		return func(t *testing.T, w *world) {
+			if err := w.Extproc.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return []loss{
+		{"killed", func(_ *testing.T, w *world) { w.Extproc.Kill() }, restart},
+		{"stopped", signal(syscall.SIGSTOP), signal(syscall.SIGCONT)},
+	}
+}
+
+// TestExtprocLost: extproc is killed or stopped, and no byte passes that it has not seen. Afterwards the same Envoy works on.
+func TestExtprocLost(t *testing.T) {
+	w := start(t, env.FleetOptions{})
+	for _, l := range losses() {
+		for _, m := range moments() {
+			t.Run(l.name+" at "+m.name, func(t *testing.T) {
+				s := w.slow(t, m.script, m.stream)
+				m.before(t, w, s)
+				l.lose(t, w)
+				from := time.Now()
+				if m.after != nil {
+					m.after(t, s)
+				}
+				a := s.rest()
+				late := s.last.Sub(from) > time.Second
+				t.Log(time.Since(from), a.status, len(a.body), a.err, late)
+				m.check(t, w, s, a, late)
+				time.Sleep(time.Duration(extra)*time.Second)
+				l.restore(t, w)
+				w.judges(t)
+				ctx := t.Context()
+				_ = ctx
+				e, err := w.Records.Wait(ctxFor(t, 6*time.Second), func(e tail.Event) bool { return strings.Contains(string(e.Raw), s.name) })
+				t.Log(err, string(e.Raw))
+			})
+		}
+	}
+}
+
+func (m moment) check(t *testing.T, w *world, s *slow, a answer, late bool) {
+	t.Helper()
+	switch {
+	case !m.begun:
+		if a.err != nil || a.status != http.StatusServiceUnavailable && a.status != http.StatusGatewayTimeout {
+			t.Errorf("%d %s, error %v", a.status, a.body, a.err)
+		} else if said := message(t, "anthropic", a); !strings.Contains(said, "the inspection service") {
+			t.Errorf("the message is %q", said)
+		}
+	case a.err == nil || a.status != http.StatusOK || strings.Contains(a.body, "message_stop"):
+		t.Errorf("the answer ended well: %d %s", a.status, a.body)
+	case late:
+		t.Errorf("bytes passed after extproc was lost: %s", a.body)
+	}
+	if called := len(w.upstreamOf(s.name)) > 0; called != m.called {
+		t.Errorf("the upstream was called: %t, want %t", called, m.called)
+	}
+	if m.called {
+		if how := w.endedUpstream(t, &w.anthropic.Recorder, s.name); m.begun && how != fake.EndedCanceled {
+			t.Errorf("the upstream's exchange %s, want canceled", how)
+		}
+	}
+}
+
+// judges wants that requests are judged again: one passes, another is refused by a rule.
+func (w *world) judges(t *testing.T) {
+	t.Helper()
+	if a := call(t, w.messages(t, aliceKey, "claude-sonnet-5", `say:"hi"`, false)); a.status != http.StatusOK {
+		t.Errorf("a request that should pass: %d %s, error %v", a.status, a.body, a.err)
+	}
+	if a := call(t, w.messages(t, aliceKey, "claude-opus-5-5", `say:"hi"`, false)); a.status != http.StatusUnavailableForLegalReasons {
+		t.Errorf("a request that should be denied: %d %s, error %v", a.status, a.body, a.err)
+	}
+}
+func ctxFor(t *testing.T, d time.Duration) context.Context { c, f := context.WithTimeout(t.Context(), d); t.Cleanup(f); return c }
+
+var extra, _ = strconv.Atoi(os.Getenv("EXTRA"))

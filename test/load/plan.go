@@ -1,0 +1,99 @@
+package main
+
+import (
+	"time"
+
+	"bartizan/test/load/sample"
+)
+
+// variant is what the load is sent to.
+type variant int
+
+const (
+	bare     variant = iota // Envoy alone: routes, no filter of ours
+	noop                    // Envoy as Bartizan sets it, with a processor that lets everything pass
+	bartizan                // all of it: twenty rules, records in NATS
+	variants
+)
+
+func (v variant) String() string {
+	return [...]string{"bare Envoy", "no-op ext_proc", "Bartizan"}[v]
+}
+
+// phase is one way to load a variant.
+type phase int
+
+const (
+	quiet     phase = iota // open loop at a low rate: latencies
+	moderate               // open loop at a rate that leaves every variant room: CPU time per exchange
+	saturated              // closed loop: as many exchanges as the measured core can do
+)
+
+func (p phase) String() string { return [...]string{"quiet", "moderate", "saturated"}[p] }
+
+// load is how much is sent in one phase.
+type load struct {
+	phase    phase
+	workers  int
+	rate     float64 // exchanges a second; 0: closed loop
+	duration time.Duration
+	query    string // for the upstream
+}
+
+// scenario is one kind of exchange.
+type scenario struct {
+	name  string // short, for progress
+	title string
+	body  []byte
+	loads []load
+}
+
+// plan is a whole run.
+type plan struct {
+	scenarios []scenario
+	rounds    int
+	quick     bool
+}
+
+func fullPlan() plan {
+	return plan{rounds: 3, scenarios: []scenario{
+		{"small", "1 KB in, 10 KB JSON out", sample.Small(false), []load{
+			{phase: quiet, workers: 16, rate: 100, duration: 4 * time.Second},
+			{phase: moderate, workers: 32, rate: 300, duration: 3 * time.Second},
+			{phase: saturated, workers: 32, duration: 3 * time.Second},
+		}},
+		{"conversation", "A conversation of 500 KB in, 10 KB JSON out", sample.Conversation(), []load{
+			{phase: quiet, workers: 16, rate: 15, duration: 4 * time.Second},
+			{phase: moderate, workers: 16, rate: 40, duration: 3 * time.Second},
+			{phase: saturated, workers: 8, duration: 3 * time.Second},
+		}},
+		{"events", "1 KB in, a stream of 200 server-sent events out", sample.Small(true), []load{
+			// An event every 5 ms, as a fast model writes. The same run gives latencies and CPU time.
+			{phase: quiet, workers: 64, rate: 10, duration: 4 * time.Second, query: "?gap=5ms"},
+			{phase: saturated, workers: 64, duration: 4 * time.Second, query: "?gap=1ms"},
+		}},
+	}}
+}
+
+// quickPlan is the full plan, once and short: it shows that the plumbing holds.
+func quickPlan() plan {
+	p := fullPlan()
+	p.rounds, p.quick = 1, true
+	for _, s := range p.scenarios {
+		for i := range s.loads {
+			s.loads[i].duration = 700 * time.Millisecond
+		}
+	}
+	return p
+}
+
+// duration is how long the loads take, all else left out.
+func (p plan) duration() time.Duration {
+	var one time.Duration
+	for _, s := range p.scenarios {
+		for _, l := range s.loads {
+			one += l.duration
+		}
+	}
+	return time.Duration(p.rounds) * time.Duration(variants) * one
+}
