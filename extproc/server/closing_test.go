@@ -97,6 +97,22 @@ func TestClosing(t *testing.T) {
 	}
 }
 
+// A timer that has fired and not yet got the lock has no say: neither may it keep a record from the flush, nor take the record of
+// another exchange.
+func TestLateTimer(t *testing.T) {
+	b := newBench(t, "durable", nil)
+	b.closing.await("r1", audit.Options{}, unsure("r1"))
+	b.closing.expire("r1", unsure("before"))
+	if got := b.audit.all(); len(got) != 0 {
+		t.Errorf("the timer of another record closed %q", got)
+	}
+	b.closing.records["r1"].timer.Stop() // as if it had fired
+	b.closing.flush()
+	if got := b.audit.all(); len(got) != 1 {
+		t.Errorf("records %q, want one", got)
+	}
+}
+
 // What a record says that only the access log knows.
 func TestOrphan(t *testing.T) {
 	b := newBench(t, "durable", nil)

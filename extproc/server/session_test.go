@@ -205,12 +205,14 @@ func TestDeadlines(t *testing.T) {
 		{
 			"response_body",
 			[]*extproc.ProcessingRequest{head, body, responseHeaders(inJSON), responseBody("{", false)},
-			[]string{"request headers seen", "request body judged"}, 330 * time.Second, "502 bartizan_upstream",
+			[]string{"request headers seen", "request body judged"},
+			330 * time.Second, "502 bartizan_upstream",
 		},
 		{
 			"response_body",
 			[]*extproc.ProcessingRequest{head, body, responseHeaders(sse), responseBody(ping, false)},
-			[]string{"request headers seen", "request body judged", "response headers", "part"}, 330 * time.Second, "cut",
+			[]string{"request headers seen", "request body judged", "response headers", "part"},
+			330 * time.Second, "cut",
 		},
 	}
 	for _, tt := range tests {
@@ -266,9 +268,13 @@ func TestHeldAnswersAreBounded(t *testing.T) {
 		expect(t, first, "response headers", "part")
 		for hear(t, first) != "last" {
 		}
+		synctest.Wait() // the room is given back once the last part is on its way
 		third := hold("r4")
+		say(t, third, responseBody("PANIC", false))
+		expect(t, third, "Internal")
+		fourth := hold("r5")
 		synctest.Wait()
-		for _, p := range []*pipe{first, second, third, small} {
+		for _, p := range []*pipe{first, second, third, fourth, small} {
 			p.cancel()
 			p.end()
 		}

@@ -6,10 +6,8 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 
 	"bartizan/filters"
+	"bartizan/filters/plain"
 )
-
-// DecisionHeader names the decision on every answer of a governed route, so that a person can ask about it.
-const DecisionHeader = "x-bartizan-decision"
 
 // headersAnswer lets the request's headers on without the caller's keys, for which Envoy injects the provider's own credential,
 // and without headers of our names, which are not the caller's to send.
@@ -28,7 +26,7 @@ func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
 // responseHeadersAnswer lets the headers of an answer on. An answer of Envoy's own before the request was judged is marked, so
 // that the access log does not tell of it again, unless it is the access log that records it: then under the decision named here.
 func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
-	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader(DecisionHeader, m.cfg.ID)}}}
+	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader(filters.DecisionHeader, m.cfg.ID)}}}
 	answer := &extproc.ProcessingResponse{
 		Response: &extproc.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extproc.HeadersResponse{Response: common}},
 	}
@@ -99,7 +97,7 @@ func (m *Machine) refuser() interface {
 	Refuse(*filters.Exchange, filters.Refusal) filters.Reply
 } {
 	if m.codec == nil {
-		return plain{}
+		return plain.Refuser{}
 	}
 	return m.codec
 }

@@ -28,10 +28,10 @@ func (m *Machine) Close() Output {
 // Timeout says that Envoy sent nothing for longer than the phase may take. An answer that has begun is ended well-formed, one that
 // was held is refused whole; before that the stream breaks, and Envoy answers for us.
 func (m *Machine) Timeout() Output {
-	switch {
-	case m.phase == AwaitResponseBody:
+	switch m.phase {
+	case AwaitResponseBody:
 		return m.cut(nil, filters.Refusal{Kind: filters.RefusedUpstream, Message: "the upstream stopped in the middle of its answer"})
-	case m.phase == Ended:
+	case Ended:
 		return Output{}
 	default:
 		return m.fail(codes.DeadlineExceeded, "nothing came for too long while waiting for %s", m.phase)

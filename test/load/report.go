@@ -23,6 +23,20 @@ type report struct {
 // limit is the share of its core from which on the load is taken to have been the limit, and not what was measured.
 const limit = 0.85
 
+// quietMachine is the share of the measured core that other processes and the kernel's own work may take.
+const quietMachine = 0.15
+
+// others is the median share of the measured core that went to none of the measured processes.
+func (r *report) others() float64 {
+	var all []float64
+	for _, seen := range r.samples {
+		for _, o := range seen {
+			all = append(all, o.others)
+		}
+	}
+	return median(all)
+}
+
 // line is one line of a table.
 type line struct {
 	name   string
@@ -95,6 +109,9 @@ func (r *report) markdown() string {
 	b.WriteString("# What Bartizan costs\n\n")
 	if r.plan.quick {
 		b.WriteString("**A quick run: it shows that everything works. Its figures mean nothing.**\n\n")
+	}
+	if others := r.others(); others > quietMachine {
+		fmt.Fprintf(&b, "**The machine was busy: other processes took %.0f %% of the measured core (median). Run it again on a quiet one.**\n\n", 100*others)
 	}
 	r.writeMachine(&b)
 	for _, s := range r.plan.scenarios {
