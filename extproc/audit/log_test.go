@@ -383,16 +383,19 @@ func TestBrokenDiskRefuses(t *testing.T) {
 
 // TestSlowDisk holds the disk: the memory queue is bounded, best effort drops, and durable waits only a while.
 func TestSlowDisk(t *testing.T) {
-	release := make(chan struct{})
+	release, entered := make(chan struct{}), make(chan struct{})
 	var held atomic.Bool
+	enter := sync.OnceFunc(func() { close(entered) })
 	l := mustOpen(t, Config{MaxQueue: 16 << 10, Fault: func(op string) error {
 		if op == "sync" && held.Load() {
+			enter()
 			<-release
 		}
 		return nil
 	}})
 	held.Store(true)
 	go func() { _ = l.AppendDurable(context.Background(), record("holds"), Options{}) }()
+	<-entered // before that, the writer would still take what is appended
 	var err error
 	n := 0
 	for ; n < 100 && err == nil; n++ {
