@@ -5,6 +5,9 @@ TOOL    := $(GO) tool -modfile=.tools/go.mod
 BIN     := .bartizan/bin/bartizan
 POLICIES ?= policies
 
+# The vendors' SDKs, which only the demo has, are half of what it compiles: without optimization they take half the time.
+QUICK   := $(foreach sdk,github.com/openai/openai-go/v3/... github.com/anthropics/anthropic-sdk-go/...,-gcflags='$(sdk)=-N -l -dwarf=false')
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -17,8 +20,10 @@ build: ## Build the binary into .bartizan/bin
 	$(GO) build -trimpath -o $(BIN) .
 
 .PHONY: demo
-demo: build ## Real requests through real Envoy, judged and recorded, with fake vendors; under two minutes
-	$(GO) run ./test/demo -bartizan $(BIN)
+demo: ## Real requests through real Envoy, judged and recorded, with fake vendors; under two minutes
+	@mkdir -p $(dir $(BIN))
+	$(GO) build -trimpath $(QUICK) -o $(dir $(BIN)) . ./test/demo
+	$(dir $(BIN))demo -bartizan $(BIN)
 
 .PHONY: up
 up: build ## Run the gateway on this machine, with a starter policy repository in ./policies

@@ -69,6 +69,23 @@ func closings(all []tail.Event, names []string) map[string]int {
 	return n
 }
 
+// published waits until n records have arrived at NATS, and extproc knows it.
+func (w *world) published(t testing.TB, n int) {
+	t.Helper()
+	until(t, "records to be published", func() bool { return len(w.Records.All()) >= n && w.unacked(t) == 0 })
+}
+
+// unacked counts the records that a SIGKILL could not take any more and that NATS has not acknowledged. In mode durable a record is up to
+// 20 ms on its way to the disk.
+func (w *world) unacked(t testing.TB) float64 {
+	t.Helper()
+	n, err := w.Metric(t.Context(), "bartizan_audit_unacked_records")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // TestOneRecordEach: whatever happens to an exchange, one record closes it, and no second one.
 func TestOneRecordEach(t *testing.T) {
 	w := start(t, env.FleetOptions{})
@@ -132,6 +149,7 @@ func TestOneRecordEach(t *testing.T) {
 func TestNATSAway(t *testing.T) {
 	w := start(t, env.FleetOptions{})
 	w.judges(t)
+	w.published(t, 2)
 	w.StopNATS()
 	const n = 50
 	var names []string
@@ -165,8 +183,10 @@ func TestNATSAway(t *testing.T) {
 func TestRestartWithoutNATS(t *testing.T) {
 	w := start(t, env.FleetOptions{})
 	w.judges(t)
+	w.published(t, 2)
 	w.StopNATS()
 	w.judges(t)
+	until(t, "records to be durable", func() bool { return w.unacked(t) == 2 })
 	w.Extproc.Kill()
 	if err := w.StartExtproc(t.Context()); err != nil {
 		t.Fatal(err)
@@ -197,11 +217,14 @@ func TestStrict(t *testing.T) {
 	w := start(t, env.FleetOptions{})
 	w.strict(t)
 	w.judges(t)
+	w.published(t, 3)
 	w.StopNATS() // durable means this machine's disk
 	w.judges(t)
 	if err := w.StartNATS(); err != nil {
 		t.Fatal(err)
 	}
+	w.Records = env.Follow(t.Context(), w.NATS)
+	w.published(t, 6)
 	if err := w.Extproc.Stop(); err != nil {
 		t.Error(err)
 	}

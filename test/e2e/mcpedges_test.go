@@ -112,7 +112,8 @@ func TestMCPPasses(t *testing.T) {
 		{"notification", nil, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, 202, ""},
 		{"list", nil, `{"jsonrpc":"2.0","id":3,"method":"tools/list"}`, 200, `"query_sales"`},
 		{
-			"modern call", []string{"mcp-protocol-version: 2026-07-28", "mcp-method: tools/call", "mcp-name: query_sales"},
+			"modern call",
+			[]string{"mcp-protocol-version: 2026-07-28", "mcp-method: tools/call", "mcp-name: query_sales"},
 			`{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"query_sales","arguments":{"region":"EU"},` + modernMeta + `}}`, 200, "1250000",
 		},
 	} {
