@@ -44,6 +44,7 @@ const (
 	exitUsage       = 2
 	exitPolicyError = 3 // the policy repository does not compile
 	exitBroken      = 4 // verify: the chain of records is broken
+	exitInterrupted = 130
 )
 
 type cli struct {
@@ -63,11 +64,6 @@ type cli struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, func() {
-		stop() // a second Ctrl-C ends the process at once
-		signal.Ignore(syscall.SIGTERM)
-	})
 	var c cli
 	host, _ := os.Hostname()
 	parser := kong.Must(&c, kong.Name("bartizan"), kong.Vars{"hostname": host}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -77,11 +73,28 @@ func main() {
 		fmt.Fprintf(os.Stderr, "bartizan: %v: bartizan --help lists what there is\n", err)
 		os.Exit(exitUsage)
 	}
-	command.BindTo(ctx, (*context.Context)(nil))
+	command.BindTo(interruptible(), (*context.Context)(nil))
 	command.Bind(c.logger())
-	err = command.Run()
-	stop()
-	os.Exit(report(err))
+	os.Exit(report(command.Run()))
+}
+
+// interruptible returns a context that ends with the first SIGINT or SIGTERM. A second Ctrl-C ends the process at once, and with it
+// Envoy; a further SIGTERM, which a supervisor may send right after a terminal's Ctrl-C, changes nothing. The goroutine lives as long
+// as the process: a signal's disposition cannot be changed without a moment in which that signal kills.
+func interruptible() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		for s := range signals {
+			if s == os.Interrupt {
+				os.Exit(exitInterrupted)
+			}
+		}
+	}()
+	return ctx
 }
 
 func (c cli) logger() *slog.Logger {
@@ -317,14 +330,26 @@ func (c *upCmd) announce(listeners map[string]string, first beginning) error {
 	for _, m := range first.missing {
 		fmt.Printf("\n  Warning: no credential %s, so its upstream refuses every call: set %s and start again.\n", m.Name, m.Variable)
 	}
-	command, state := os.Args[0], ""
+	command, state, edit := os.Args[0], "", "edit and commit"
+	if strings.HasPrefix(first.Commit, "dir-") {
+		edit = "edit the files"
+	}
 	if c.State != defaultState() {
 		state = " --state " + c.State
 	}
 	fmt.Printf("\n  virtual keys    those of the Gateway; one more: %s key new --user you@example.com --group developers\n", command)
-	fmt.Printf("  rules           edit and commit; in force within %s. Before: %s check --policies %s\n", c.Poll, command, c.Policies)
+	fmt.Printf("  rules           %s; in force within %s. Before: %s check --policies %s\n", edit, c.Poll, command, c.Policies)
 	fmt.Printf("  decisions       %s tail%s\n  state, proof    %[1]s status%[2]s    %[1]s verify%[2]s\n\n  Ctrl-C ends it.\n\n", command, state)
-	if err := os.WriteFile(c.endpoints(), append(raw, '\n'), 0o600); err != nil {
+	return c.publish(raw)
+}
+
+// publish writes endpoints.json at once: who waits for it never reads half of it. It holds the addresses of the start; a commit may move them.
+func (c *upCmd) publish(raw []byte) error {
+	err := os.WriteFile(c.endpoints()+".new", append(raw, '\n'), 0o600)
+	if err == nil {
+		err = os.Rename(c.endpoints()+".new", c.endpoints())
+	}
+	if err != nil {
 		return fmt.Errorf("write endpoints: %w", err)
 	}
 	return nil
@@ -442,7 +467,7 @@ func (c *checkCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Branch == "" && !c.Committed && repository.HasFiles() {
 		repository.Watch = true
 	}
-	loaded, err := repository.Load(ctx, xds.Options{SecretsDir: "/etc/bartizan/secrets"})
+	loaded, err := repository.Load(ctx, xds.Options{})
 	var mistakes manifest.Errors
 	if c.Output == "json" && (err == nil || errors.As(err, &mistakes)) {
 		if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": err == nil, "errors": mistakes}); err != nil {

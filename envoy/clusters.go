@@ -30,6 +30,10 @@ const (
 func extProcCluster(socket string) (*clusterv3.Cluster, error) {
 	h2 := keepalive(time.Second, 2*time.Second)
 	h2.MaxConcurrentStreams = wrapperspb.UInt32(extProcStreams)
+	// Envoy's guards against a hostile peer count its own frames as well: when a thousand clients leave at once, it owes extproc a
+	// thousand RST_STREAM, takes that for a flood and closes the connection, with everybody else's exchanges on it.
+	h2.MaxOutboundControlFrames = wrapperspb.UInt32(extProcStreams)
+	h2.MaxOutboundFrames = wrapperspb.UInt32(extProcStreams)
 	h2.InitialStreamWindowSize = wrapperspb.UInt32(streamWindow)
 	h2.InitialConnectionWindowSize = wrapperspb.UInt32(connectionWindow)
 	c, err := grpcCluster(ExtProcCluster, socket, h2)

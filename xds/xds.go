@@ -23,7 +23,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
-	"bartizan/filters/manifest"
 	"bartizan/xds/ads"
 	"bartizan/xds/snapshot"
 	"bartizan/xds/source"
@@ -83,6 +82,9 @@ func (s Service) follow(ctx context.Context, src *source.Source, server *ads.Ser
 	})
 	giveUp()
 	<-done
+	if ctx.Err() != nil {
+		return nil // a first load cut short by the end is no failure
+	}
 	return err
 }
 
@@ -187,7 +189,7 @@ func (r Repository) Load(ctx context.Context, opt snapshot.Options) (*Loaded, er
 		return nil, err
 	}
 	snap, mistakes := snapshot.Build(tree, opt)
-	if err := manifest.Errors(mistakes).Err(); err != nil {
+	if err := mistakes.Err(); err != nil {
 		return nil, err
 	}
 	return loaded(snap), nil

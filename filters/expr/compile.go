@@ -52,7 +52,7 @@ func (e *Env) CompileValue(source manifest.String) (*Program, *manifest.Error) {
 	if price.Max > MaxEstimate {
 		return nil, tooExpensive(source, price.Max)
 	}
-	prog, err := e.cel.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxCost))
+	prog, err := e.cel.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(e.calls.replace))
 	if err != nil {
 		return nil, source.Errorf("", "cannot be evaluated: %v", err)
 	}

@@ -19,6 +19,7 @@ const stringsVersion = 5
 type Env struct {
 	surface   filters.Surface
 	schema    *schema
+	calls     *calls
 	base      *cel.Env    // without variables
 	cel       *cel.Env    // with them
 	variables []*Program  // in the order of their declaration
@@ -47,6 +48,9 @@ func NewEnv(surface filters.Surface) (*Env, error) {
 		cel.Variable(string(surface), root.celType))...)
 	if err != nil {
 		return nil, fmt.Errorf("make the CEL environment of %s: %w", surface, err)
+	}
+	if e.calls, err = newCalls(e.base); err != nil {
+		return nil, fmt.Errorf("price the functions of %s: %w", surface, err)
 	}
 	return e.with(nil)
 }

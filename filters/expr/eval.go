@@ -24,7 +24,7 @@ type Activation struct {
 type exchange struct {
 	identity, request, body object
 	surface                 string
-	spent                   uint64
+	meter                   *meter
 }
 
 var _ cel.Activation = (*Activation)(nil)
@@ -35,6 +35,7 @@ func (e *Env) NewActivation(x *filters.Exchange) *Activation {
 		identity: object{typ: e.schema.identity, value: x},
 		request:  object{typ: e.schema.request, value: &x.Request},
 		surface:  string(e.surface),
+		meter:    newMeter(),
 	}
 	switch {
 	case e.surface == filters.SurfaceLLM && x.LLM != nil:
@@ -78,7 +79,7 @@ func (a *Activation) ResolveName(name string) (any, bool) {
 func (a *Activation) Parent() cel.Activation { return nil }
 
 // Spent is the cost of all evaluations so far.
-func (a *Activation) Spent() uint64 { return a.spent }
+func (a *Activation) Spent() uint64 { return a.meter.tracker.ActualCost() }
 
 // EvalError says why an expression has no value. It quotes nothing of the exchange.
 type EvalError struct {
@@ -102,13 +103,17 @@ func (p *Program) Eval(a *Activation) (bool, error) {
 }
 
 func (p *Program) run(a *Activation) (ref.Val, error) {
-	if a.spent > MaxExchangeCost {
+	if a.Spent() > MaxExchangeCost {
 		return nil, &EvalError{p.source.Position, "cost limit of the exchange exceeded"}
 	}
-	v, details, err := p.prog.Eval(a)
-	if spent := details.ActualCost(); spent != nil {
-		a.spent += *spent
+	frame, err := interpreter.NewExecutionFrame(a)
+	if err != nil {
+		return nil, p.failure(err)
 	}
+	defer frame.Close()
+	frame.SetCostTracker(a.meter.tracker)
+	defer a.meter.begin()()
+	v, _, err := p.prog.Eval(frame)
 	if err != nil {
 		return nil, p.failure(err)
 	}

@@ -55,7 +55,7 @@ func (w *world) openAIClient() openai.Client {
 // ask is a question. What follows "fake:" is the fake model's script.
 func ask(model, text string) anthropic.MessageNewParams {
 	return anthropic.MessageNewParams{
-		Model: anthropic.Model(model), MaxTokens: 200,
+		Model: model, MaxTokens: 200,
 		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(text))},
 	}
 }

@@ -110,16 +110,9 @@ func (w *world) heard(t testing.TB, n uint64) {
 }
 
 // extprocMessages counts the answers that Envoy has had from extproc.
-func (w *world) extprocMessages(t testing.TB) (n uint64) {
+func (w *world) extprocMessages(t testing.TB) uint64 {
 	t.Helper()
-	stats, err := w.Envoy.Stats(t.Context(), `ext_proc\..*stream_msgs_received$`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range stats {
-		n += v
-	}
-	return n
+	return w.envoyCount(t, `ext_proc\..*stream_msgs_received$`)
 }
 
 // moment is a point of an exchange at which extproc is lost.

@@ -76,14 +76,23 @@ func (w *world) noOverflow(t testing.TB) {
 	}
 }
 
+// envoyCount adds up Envoy's statistics whose names match, of which there must be some.
+func (w *world) envoyCount(t testing.TB, names string) (sum uint64) {
+	t.Helper()
+	stats, err := w.Envoy.Stats(t.Context(), names)
+	if err != nil || len(stats) == 0 {
+		t.Fatalf("statistics %s: %v, error %v", names, stats, err)
+	}
+	for _, n := range stats {
+		sum += n
+	}
+	return sum
+}
+
 // inFlight counts the exchanges that Envoy carries.
 func (w *world) inFlight(t testing.TB) uint64 {
 	t.Helper()
-	stats, err := w.Envoy.Stats(t.Context(), `^http\.http\.downstream_rq_active$`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stats["http.http.downstream_rq_active"]
+	return w.envoyCount(t, `^http\.http\.downstream_rq_active$`)
 }
 
 // crowd is many clients, each with one streamed answer. They leave when go is closed.
@@ -201,14 +210,19 @@ func TestManyStreams(t *testing.T) {
 	if aborted != streams {
 		t.Errorf("%d records of aborted exchanges, want %d", aborted, streams)
 	}
+	if floods := w.envoyCount(t, `^cluster\.extproc\.http2\..*flood$`); floods > 0 {
+		t.Errorf("Envoy took the departure of many clients for a flood, and closed a connection to extproc %d times", floods)
+	}
 	w.judges(t)
 }
 
-// Of the clients that stop reading: how much each would get, and what all of them together may cost each process.
+// Of the clients that stop reading: how much each would get, 800 MiB in all, and what they may cost the processes together. Some 4 MiB of each
+// answer are in the kernel's send buffer. extproc's part is nearly all of it what its collector leaves lying: it begins to work at 128 MiB.
 const (
-	stalled      = 100
-	stalledBytes = 4 << 20
-	stalledCost  = 64 << 20
+	stalled        = 100
+	stalledBytes   = 8 << 20
+	stalledEnvoy   = 96 << 20
+	stalledExtproc = 192 << 20
 )
 
 // TestClientsThatStopReading: what they do not take stays with the upstream. Others are served meanwhile.
@@ -233,13 +247,11 @@ func TestClientsThatStopReading(t *testing.T) {
 	until(t, "all answers to stall", w.still(t))
 	more := w.resident(t).less(before)
 	t.Logf("%d clients that read nothing of %d MiB each: Envoy +%d MiB, extproc +%d MiB", stalled, stalledBytes>>20, more.envoy>>20, more.extproc>>20)
-	if more.envoy > stalledCost || more.extproc > stalledCost {
-		t.Errorf("memory grew by more than %d MiB", stalledCost>>20)
+	if more.envoy > stalledEnvoy || more.extproc > stalledExtproc {
+		t.Errorf("memory grew by more than %d MiB and %d MiB", stalledEnvoy>>20, stalledExtproc>>20)
 	}
-	for _, q := range w.upstreamOf("stalled") {
-		if q.Ended != "" {
-			t.Fatalf("an answer did not stall, it was %s: this proves nothing", q.Ended)
-		}
+	if taken := w.upstreamBytes(t); taken > stalled*stalledBytes*3/4 {
+		t.Errorf("Envoy has read %d MiB of the answers: they did not stall, so this proves nothing", taken>>20)
 	}
 	slowest := time.Duration(0)
 	for range 20 {
@@ -256,21 +268,22 @@ func TestClientsThatStopReading(t *testing.T) {
 	w.noOverflow(t)
 }
 
-// still tells whether no byte has come from the upstream since it was last asked, some polls ago.
+// still tells whether no byte has come from the upstream for some polls.
 func (w *world) still(t testing.TB) func() bool {
 	var last uint64
 	quiet := 0
 	return func() bool {
-		stats, err := w.Envoy.Stats(t.Context(), `^cluster\..*anthropic.*\.upstream_cx_rx_bytes_total$`)
-		if err != nil || len(stats) != 1 {
-			t.Fatalf("bytes from the upstream: %v, error %v", stats, err)
+		n := w.upstreamBytes(t)
+		if quiet++; n != last {
+			quiet = 0
 		}
-		for _, n := range stats {
-			if quiet++; n != last {
-				quiet = 0
-			}
-			last = n
-		}
+		last = n
 		return last > 0 && quiet >= 30
 	}
+}
+
+// upstreamBytes counts what Envoy has read from Anthropic.
+func (w *world) upstreamBytes(t testing.TB) uint64 {
+	t.Helper()
+	return w.envoyCount(t, `^cluster\..*anthropic.*\.upstream_cx_rx_bytes_total$`)
 }
