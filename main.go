@@ -29,6 +29,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"bartizan/envoy"
+	"bartizan/envoy/socket"
 	"bartizan/extproc"
 	"bartizan/extproc/audit/chain"
 	"bartizan/extproc/audit/natsd"
@@ -233,12 +234,12 @@ func (c *upCmd) lock() (unlock func(), err error) {
 // free reports an address that another program has before anything is started.
 func (c *upCmd) free(first *xds.Loaded) error {
 	if c.NATSURL == "" {
-		if err := xds.Free(c.NATSListen); err != nil {
+		if err := socket.Free(c.NATSListen); err != nil {
 			return fmt.Errorf("--nats-listen: %w", err)
 		}
 	}
 	if c.Metrics != "" {
-		if err := xds.Free(c.Metrics); err != nil {
+		if err := socket.Free(c.Metrics); err != nil {
 			return fmt.Errorf("--metrics: %w", err)
 		}
 	}
@@ -428,10 +429,10 @@ func (c *extprocCmd) Run(ctx context.Context, log *slog.Logger) error {
 		NodeID: c.NodeID, Version: version(), Listen: c.Listen, ControlServer: c.ControlServer, StateDir: c.State, NATS: c.NATSURL,
 		Admin: c.Metrics, Drain: c.Drain, Budget: c.Budget, Log: log,
 	}
-	if !strings.HasPrefix(c.Listen, "unix:") {
+	if !socket.IsUnix(c.Listen) {
 		config.TLS = creds
 	}
-	if !strings.HasPrefix(c.ControlServer, "unix:") {
+	if !socket.IsUnix(c.ControlServer) {
 		config.ControlTLS = creds
 	}
 	return extproc.Run(ctx, config)

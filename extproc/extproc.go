@@ -10,11 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +26,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	"bartizan/envoy/socket"
 	"bartizan/extproc/audit"
 	"bartizan/extproc/audit/stream"
 	"bartizan/extproc/bundle"
@@ -61,7 +60,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("extproc: no %s", f.name))
 		}
 	}
-	if c.TLS == nil && !strings.HasPrefix(c.Listen, "unix:") {
+	if c.TLS == nil && !socket.IsUnix(c.Listen) {
 		errs = append(errs, fmt.Errorf("extproc: %s is not a Unix socket: a TCP listener wants mutual TLS", c.Listen))
 	}
 	return errors.Join(errs...)
@@ -109,7 +108,7 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 		return err
 	}
 	defer conn.Close()
-	listener, err := listen(c.Listen)
+	listener, err := socket.Listen(c.Listen)
 	if err != nil {
 		return err
 	}
@@ -162,30 +161,6 @@ func (c Config) dial() (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-// listen opens a Unix socket for its owner alone, or a TCP port.
-func listen(address string) (net.Listener, error) {
-	path, isUnix := strings.CutPrefix(address, "unix:")
-	if !isUnix {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("listen on %s: %w", address, err)
-		}
-		return l, nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove old socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("protect socket: %w", err)
-	}
-	return l, nil
-}
-
 // admin serves /metrics, /healthz (the process lives) and /readyz (it can decide) until ctx ends.
 func (c Config) admin(ctx context.Context, client *bundle.Client, reg *prometheus.Registry) error {
 	if c.Admin == "" {
@@ -201,7 +176,7 @@ func (c Config) admin(ctx context.Context, client *bundle.Client, reg *prometheu
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	l, err := listen(c.Admin)
+	l, err := socket.Listen(c.Admin)
 	if err != nil {
 		return err
 	}

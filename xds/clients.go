@@ -6,7 +6,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"strings"
+
+	"bartizan/envoy/socket"
 )
 
 // WriteClients writes what to type so that the usual clients use this gateway through a listener on address (host:port).
@@ -42,21 +43,9 @@ func reachable(address string) string {
 // Free reports the first listener whose port another program has: as Envoy would, but at once and by name.
 func (l *Loaded) Free() error {
 	for _, at := range l.Listeners {
-		if err := Free(at.Address); err != nil {
+		if err := socket.Free(at.Address); err != nil {
 			return fmt.Errorf("listener %s of the Gateway: %w (end the program that has it, or change spec.listeners)", at.Name, err)
 		}
 	}
 	return nil
-}
-
-// Free reports whether nobody listens on a TCP address. Port 0 always is free; a Unix socket is, since its owner replaces it.
-func Free(address string) error {
-	if strings.HasPrefix(address, "unix:") {
-		return nil
-	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	return listener.Close()
 }

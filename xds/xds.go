@@ -10,10 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"bartizan/envoy/socket"
 	"bartizan/xds/ads"
 	"bartizan/xds/snapshot"
 	"bartizan/xds/source"
@@ -50,11 +48,11 @@ func (s Service) Run(ctx context.Context) error {
 	opts := ads.Options{Logger: log, Registerer: reg}
 	if s.TLS != nil {
 		opts.GRPC = append(opts.GRPC, grpc.Creds(s.TLS))
-	} else if !strings.HasPrefix(s.Listen, "unix:") {
+	} else if !socket.IsUnix(s.Listen) {
 		return fmt.Errorf("xds: %s is not a Unix socket: a TCP listener wants mutual TLS", s.Listen)
 	}
 	server := ads.New(opts)
-	l, err := listen(s.Listen)
+	l, err := socket.Listen(s.Listen)
 	if err != nil {
 		return err
 	}
@@ -112,7 +110,7 @@ func (s Service) serveStatus(ctx context.Context, src *source.Source, server *ad
 	if s.Status == "" {
 		return nil
 	}
-	l, err := listen(s.Status)
+	l, err := socket.Listen(s.Status)
 	if err != nil {
 		return err
 	}
@@ -129,30 +127,6 @@ func (s Service) serveStatus(ctx context.Context, src *source.Source, server *ad
 		return fmt.Errorf("serve status on %s: %w", s.Status, err)
 	}
 	return nil
-}
-
-// listen opens a Unix socket for its owner alone, or a TCP port.
-func listen(address string) (net.Listener, error) {
-	path, isUnix := strings.CutPrefix(address, "unix:")
-	if !isUnix {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("listen on %s: %w", address, err)
-		}
-		return l, nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove old socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("protect socket: %w", err)
-	}
-	return l, nil
 }
 
 // Loaded is one commit, read and found sound.

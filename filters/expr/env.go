@@ -61,7 +61,7 @@ func language() []cel.EnvOption {
 		cel.StdLib(), ext.Strings(ext.StringsVersion(stringsVersion)), withoutFormat(),
 		cel.DefaultUTCTimeZone(true), cel.CrossTypeNumericComparisons(true), cel.EagerlyValidateDeclarations(true),
 		cel.ParserExpressionSizeLimit(MaxExpression), cel.ParserRecursionLimit(MaxRecursion), cel.ExpressionNodeLimit(MaxNodes),
-		cel.RegexProgramSizeLimit(MaxRegexProgram), cel.ParserErrorRecoveryLimit(4),
+		cel.RegexProgramSizeLimit(MaxRegexProgram), cel.ParserErrorRecoveryLimit(4), cel.CostModel(models()...),
 		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(),
 			cel.ValidateRegexProgramSizeLimit(MaxRegexProgram), cel.ValidateComprehensionNestingLimit(MaxComprehensions)),
 	}

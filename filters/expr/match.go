@@ -6,6 +6,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
@@ -53,7 +54,8 @@ func literals(tree *syntax.Regexp) []string {
 	var found []string
 	switch tree.Op {
 	case syntax.OpLiteral:
-		if tree.Flags&syntax.FoldCase == 0 && len(tree.Rune) >= minLiteral {
+		// An invalid byte of a text matches U+FFFD, and is not its encoding.
+		if tree.Flags&syntax.FoldCase == 0 && len(tree.Rune) >= minLiteral && !slices.Contains(tree.Rune, utf8.RuneError) {
 			found = []string{string(tree.Rune)}
 		}
 	case syntax.OpCapture, syntax.OpPlus:

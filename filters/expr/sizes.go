@@ -3,17 +3,56 @@ package expr
 import (
 	"strings"
 
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 )
 
 // sizes tells CEL's estimator how large to expect what an expression reads: the sizes of the schema's fields, found by their path.
 type sizes struct{ env *Env }
 
-// EstimateCallCost leaves the price of every function to CEL.
+// EstimateCallCost leaves the price of every function to CEL and to models.
 func (s sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
 	return nil
 }
+
+// models estimate the calls that CEL's estimates would refuse although they are cheap, as prices charges them. For other functions
+// CEL's estimates are higher than our prices, and stay: they know the sizes of results.
+func models() []cost.OverloadModel {
+	read := func(q cost.QuantityExpr) cost.OverloadModelOption {
+		return cost.EvalCost(cost.Sum(cost.Const(1), cost.Scale(q, 1.0/readRate)))
+	}
+	blocks := cost.Sum(cost.Const(1), cost.Scale(cost.Arg(0), 1.0/needleBlock))
+	return []cost.OverloadModel{
+		cost.MemberOverload(overloads.ContainsString, read(cost.Mul(cost.Target(), blocks))),
+		cost.MemberOverload(overloads.StartsWithString, read(cost.Arg(0))),
+		cost.MemberOverload(overloads.EndsWithString, read(cost.Arg(0))),
+		cost.Overload(overloads.SizeString, read(cost.Arg(0))),
+		cost.MemberOverload(overloads.SizeStringInst, read(cost.Target())),
+		cost.Overload(overloads.Matches, cost.ManualCost(estimateMatch, unpriced)),
+		cost.MemberOverload(overloads.MatchesString, cost.ManualCost(estimateMatch, unpriced)),
+	}
+}
+
+// estimateMatch takes a pattern that is not a constant for the largest.
+func estimateMatch(sizes cost.Estimator, target *cost.AstNode, args []cost.AstNode) *cost.CallEstimate {
+	if target != nil {
+		args = append([]cost.AstNode{*target}, args...)
+	}
+	size := MaxRegexProgram
+	if e := args[1].Expr(); e != nil && e.Kind() == ast.LiteralKind {
+		if text, isText := e.AsLiteral().(types.String); isText {
+			size, _ = types.RegexProgramSize(string(text)) // the validator of literals reports the error
+		}
+	}
+	text := cost.EstimateSize(sizes, args[0]).Max
+	return cost.NewCallEstimate(cost.RangedCostEstimate(1, cost.SafeAdd(1, matchPrice(text, uint64(size)))), nil)
+}
+
+// unpriced leaves to CEL what a call of constants costs: all others are charged by our nodes.
+func unpriced([]ref.Val, ref.Val) *uint64 { return nil }
 
 // EstimateSize gives the size of a field, of an element of one, or, for values without a path, of something of the node's type.
 func (s sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {

@@ -23,16 +23,15 @@ func (s *Set) Judge(x *filters.Exchange) filters.Decision {
 	base := on.env.NewActivation(x)
 	operation := x.Operation()
 	for _, p := range on.policies {
-		verdicts = p.judge(base.For(p.env), operation, verdicts)
+		if p.concerns(operation) {
+			verdicts = p.judge(base.For(p.env), operation, verdicts)
+		}
 	}
 	return decide(verdicts)
 }
 
 // judge appends the verdicts of one policy.
 func (p *compiled) judge(a *expr.Activation, operation string, verdicts []filters.Verdict) []filters.Verdict {
-	if !p.concerns(operation) {
-		return verdicts
-	}
 	switch applies, err := p.applies(a); {
 	case err != nil:
 		return append(verdicts, p.failed(&Rule{Name: conditionsRule, Severity: filters.SeverityMedium}, err))

@@ -3,6 +3,7 @@ package env
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -115,22 +116,47 @@ var build = sync.OnceValues(func() (string, error) {
 	if given := os.Getenv("BARTIZAN_BINARY"); given != "" {
 		return given, nil
 	}
-	dir, err := os.MkdirTemp("", "bartizan-bin")
-	if err != nil {
-		return "", err
-	}
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(dir, "bartizan")
-	cmd := exec.Command("go", "build", "-o", binary, ".")
+	return buildInto(filepath.Join(root, ".bartizan", "test"), root)
+})
+
+// buildInto builds the binary under a name of its content, so that several test processes can do so at once, and removes those
+// of former builds.
+func buildInto(dir, root string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	next := filepath.Join(dir, fmt.Sprintf("next-%d", os.Getpid()))
+	defer os.Remove(next)
+	cmd := exec.Command("go", "build", "-o", next, ".")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build bartizan: %w\n%s", err, out)
 	}
-	return binary, nil
-})
+	content, err := os.ReadFile(next)
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, fmt.Sprintf("bartizan-%x", sha256.Sum256(content)))
+	if err := os.Rename(next, binary); err != nil {
+		return "", err
+	}
+	return binary, removeOld(dir, binary)
+}
+
+// removeOld removes binaries that nobody has built for an hour: a test process that still runs one has long opened it.
+func removeOld(dir, but string) error {
+	binaries, err := filepath.Glob(filepath.Join(dir, "bartizan-*"))
+	for _, b := range binaries {
+		if info, err := os.Stat(b); b != but && err == nil && time.Since(info.ModTime()) > time.Hour {
+			os.Remove(b)
+		}
+	}
+	return err
+}
 
 // moduleRoot is the folder of go.mod above the working directory.
 func moduleRoot() (string, error) {

@@ -50,7 +50,8 @@ func lapses() []lapse {
 		},
 		{"response.code == 413", 0, filters.RefusedTooLarge, "the body of this request is too large"},
 		{"response.code == 404", 0, filters.RefusedUnknown, "there is no such path here"},
-		{"response.code == 401", 0, filters.RefusedInternal, "the gateway has no credential for this upstream"},
+		// Not 500, which agents try many times: with 503 they heed x-should-retry.
+		{"response.code == 401", 503, filters.RefusedInternal, "the gateway has no credential for this upstream"},
 		{"response.code == 503 && " + byUpstream, 0, filters.RefusedOverloaded, "the upstream cannot be reached"},
 		{"response.code == 503", 0, filters.RefusedOverloaded, "the inspection service did not answer"},
 		{"response.code == 502", 0, filters.RefusedUpstream, "the upstream's answer is not HTTP, or broke off"},
