@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -222,6 +223,48 @@ func TestVariableOnce(t *testing.T) {
 	check(t, use, a, false)
 	if second := a.Spent() - first; second >= first || second > 3 {
 		t.Errorf("first reading cost %d, second %d", first, second)
+	}
+}
+
+// TestVariableBudget: a variable has MaxCost of its own, and is not paid for by the expression that reads it.
+func TestVariableBudget(t *testing.T) {
+	const search = "llm.blocks.exists(b, b.text.matches('^[^a-z][^a-z][^a-z][^a-z][^a-z][^a-z]$'))"
+	env := newEnv(t, filters.SurfaceLLM)
+	x := llmExchange()
+	x.Blocks = slices.Repeat([]filters.Block{{Data: []byte(strings.Repeat("x", 1<<20))}}, 160)
+	p, bad := env.CompileValue(at(search))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	env, _ = env.Declare("v", p)
+	twice, bad := env.Compile(at("variables.v || " + search))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	a := env.NewActivation(x)
+	check(t, twice, a, false)
+	if a.Spent() < MaxCost {
+		t.Errorf("spent only %d", a.Spent())
+	}
+	env, _ = env.Declare("w", twice)
+	thrice, bad := env.Compile(at("variables.w || " + search + " || " + search))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	check(t, thrice, env.NewActivation(x), "cost limit of 10000000 exceeded")
+}
+
+// TestTextIsNotCopied: a large request is judged in the memory that it already takes.
+func TestTextIsNotCopied(t *testing.T) {
+	env, x := newEnv(t, filters.SurfaceLLM), llmExchange()
+	x.Blocks = []filters.Block{{Data: make([]byte, 16<<20)}}
+	p, _ := env.Compile(at("llm.blocks.exists(b, b.text.contains('AKIA') || b.text.matches('AKIA[0-9]') || b.text in ['a', 'b'])"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	check(t, p, env.NewActivation(x), false)
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+		t.Errorf("%d bytes allocated", grown)
 	}
 }
 

@@ -3,10 +3,10 @@ package expr
 import "math"
 
 // Limits. The unit of cost is one step of an evaluation (an operation, a field), which takes 50 to 100 ns; for text it is as many bytes
-// as take about 0.3 µs where text was made to be slow (prices.go). So the worst that one evaluation takes is 4 s of one core and the
-// worst that one exchange takes 25 s, by a rule that searches 40 MiB for many regular expressions without a literal in them; what
-// people write takes milliseconds. An ordinary rule is judged on the largest body that a listener admits by default, 40 MiB:
-// TestLargestBody holds that, TestHostileBody the other end.
+// as take 0.3 to 0.5 µs where the text was made to be slow, and up to 1.7 µs where the regular expression was as well (prices.go,
+// BenchmarkRegexp). So a hostile caller with 40 MiB gets 5 s of one core from an ordinary rule and 17 s from the worst one, five
+// times that from all rules together. What people write takes milliseconds. An ordinary rule is judged on the largest body that a
+// listener admits by default, 40 MiB: TestLargestBody holds that, TestHostileBody the other end.
 const (
 	// MaxExpression is the length of one expression in characters. Long lists of names fit; generated programs do not.
 	MaxExpression = 16 << 10
@@ -27,8 +27,8 @@ const (
 	// More is refused when it compiles.
 	MaxEstimate = 10_000_000
 
-	// MaxCost is what one evaluation may really cost: 60 searches of 40 MiB for a literal, or five for a regular expression of 16
-	// instructions that has none. Through writeRate it also bounds the memory that an evaluation writes, to 160 MB.
+	// MaxCost is what one evaluation may really cost: 60 searches of 40 MiB for a literal, or five for a regular expression of
+	// 13 instructions that has none. Through writeRate it also bounds the memory that an evaluation writes, to 160 MB.
 	MaxCost = 10_000_000
 
 	// MaxExchangeCost is what all evaluations for one exchange may cost together: it bounds a caller who sends the largest body

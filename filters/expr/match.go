@@ -170,7 +170,8 @@ func (m *match) compile(frame *interpreter.ExecutionFrame) (*pattern, ref.Val) {
 	return p, nil
 }
 
-// matchPrice is that of a search with a program of so many instructions.
+// matchPrice is that of a search with a program of so many instructions. The square is for large programs, which come from counted
+// repetitions: on text made for it most of their instructions are tried at every byte, of small ones only a few.
 func matchPrice(text, size uint64) uint64 {
-	return cost.SafeMultiply(text, matchBase+size) / matchRate
+	return cost.SafeMultiply(text, matchBase+size+size*size/matchDense) / matchRate
 }

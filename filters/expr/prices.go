@@ -20,9 +20,11 @@ const (
 	// place, since its rolling hash has no secret.
 	needleBlock = 64
 
-	// Regular expressions: a byte meets at most every instruction of the program, and costs as much as matchBase of them besides.
-	matchRate = 1024
-	matchBase = 32
+	// Regular expressions (matchPrice; BenchmarkRegexp measures): a byte costs as many instructions of the program as text makes
+	// active, and as much as matchBase of them besides.
+	matchRate  = 1024
+	matchBase  = 32
+	matchDense = 128
 )
 
 // price is what a call costs beyond the one unit of every call, told from its arguments before it is made; b and c are nil where

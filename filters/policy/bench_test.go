@@ -34,7 +34,9 @@ func conversation() *filters.Exchange {
 
 const sentence = "The third quarter closed above plan – though returns in the northern region grew again. "
 
-func prose(n int) string { return strings.ToValidUTF8(strings.Repeat(sentence, n/len(sentence)+1)[:n], "") }
+func prose(n int) string {
+	return strings.ToValidUTF8(strings.Repeat(sentence, n/len(sentence)+1)[:n], "")
+}
 
 const line = "\tif total := sum(rows[i:j], \"returns\"); total > limit && !seen[key] { // counted once\n\t\treport.Add(key, total)\n\t}\n"
 

@@ -3,9 +3,12 @@ package policy
 import (
 	"fmt"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -208,11 +211,11 @@ func BenchmarkTwentyRules(b *testing.B) {
 	}
 }
 
-// TestAllocations is the budget of twenty rules, about six allocations a rule, most of them CEL's accounting of cost. (Under
+// TestAllocations is the budget of twenty rules: two allocations a rule, CEL's details of an evaluation and what it reads. (Under
 // -race sync.Pool forgets at random: about 20 more.)
 func TestAllocations(t *testing.T) {
 	set, x := mustLoad(t, twentyRules()), exchange()
-	if got := testing.AllocsPerRun(100, func() { set.Judge(x) }); got > 150 {
+	if got := testing.AllocsPerRun(100, func() { set.Judge(x) }); got > 70 {
 		t.Errorf("%v allocations", got)
 	}
 }
@@ -247,4 +250,35 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(errs)
 		}
 	}
+}
+
+// TestNothingOutlives: texts of blocks are read without a copy, so nothing that lives on may hold one. The decision and the set do,
+// and the body is collected.
+func TestNothingOutlives(t *testing.T) {
+	set := mustLoad(t, document("p", "  failurePolicy: Ignore\n  variables: [{ name: v, expression: 'llm.blocks.map(b, b.text)' }]\n",
+		"a flag variables.v.exists(s, s.contains('the end'))",
+		"b deny llm.blocks.exists(b, int(b.text) > 1)",
+		"c deny request.headers[llm.blocks[0].text] == ''",
+		"d deny timestamp(variables.v[0]) > request.time || variables.v[0].matches(variables.v[0])"))
+	gone := make(chan struct{})
+	d := func() filters.Decision {
+		data := []byte(strings.Repeat("(", 1<<16) + "the end")
+		runtime.AddCleanup(&data[0], func(c chan struct{}) { close(c) }, gone)
+		x := exchange()
+		x.Blocks = []filters.Block{{Data: data}}
+		return set.Judge(x)
+	}()
+	for range 10 {
+		runtime.GC() // more than once: CEL keeps its frames in pools
+		select {
+		case <-gone:
+			if want := []string{"p/a matched flag", "p/b failed allow", "p/c failed allow", "p/d failed allow"}; !slices.Equal(outline(d), want) {
+				t.Errorf("got %q, want %q", outline(d), want)
+			}
+			runtime.KeepAlive(set)
+			return
+		case <-time.After(100 * time.Millisecond): // cleanups run on a goroutine of their own
+		}
+	}
+	t.Errorf("the body is still held; the decision is %v", d)
 }
