@@ -17,12 +17,12 @@ help: ## List the targets
 .PHONY: build
 build: ## Build the binary into .bartizan/bin
 	@mkdir -p $(dir $(BIN))
-	$(GO) build -trimpath -o $(BIN) .
+	$(GO) build -o $(BIN) .
 
 .PHONY: demo
 demo: ## Real requests through real Envoy, judged and recorded, with fake vendors; under two minutes
 	@mkdir -p $(dir $(BIN))
-	$(GO) build -trimpath $(QUICK) -o $(dir $(BIN)) . ./test/demo
+	$(GO) build $(QUICK) -o $(dir $(BIN)) . ./test/demo
 	$(dir $(BIN))demo -bartizan $(BIN)
 
 .PHONY: up

@@ -126,6 +126,9 @@ type moment struct {
 	after  func(t *testing.T, s *slow)           // what the client still sends once extproc is lost
 	begun  bool                                  // the client has part of the answer
 	called bool                                  // the upstream was called: the request was judged
+	// unsure: a whole answer comes while extproc is stopped. When it goes on it may still find it in its socket, judge it and record that it
+	// passed, before it learns that Envoy has long since given up.
+	unsure bool
 }
 
 // numbers is an answer that would go on for longer than extproc's loss takes to show.
@@ -163,7 +166,7 @@ func moments() []moment {
 			},
 		},
 		{
-			name: "response headers, held answer", script: "slow-headers:2500ms " + `say:"hi"`, called: true,
+			name: "response headers, held answer", script: "slow-headers:2500ms " + `say:"hi"`, called: true, unsure: true,
 			before: func(t *testing.T, w *world, s *slow) {
 				s.send(t, s.parts[:]...)
 				w.arrived(t, s.name)
@@ -232,6 +235,9 @@ func TestExtprocLost(t *testing.T) {
 				if l.recorded {
 					t.Run("record of "+m.name, func(t *testing.T) {
 						e := w.recordOf(t, all[i].name)
+						if m.unsure && e.Unmapped.Bartizan.EndedBy == "upstream" {
+							return
+						}
 						if e.Response.Code != all[i].got.status || e.Own().Outcome != "error" || e.Unmapped.Bartizan.EndedBy != "envoy" {
 							t.Errorf("the client got %d, the record says %s", all[i].got.status, e.Raw)
 						}
