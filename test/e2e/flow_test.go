@@ -24,7 +24,7 @@ func (w *world) anthropicClient(key string, opts ...anthropicoption.RequestOptio
 
 func ask(model, text string) anthropic.MessageNewParams {
 	return anthropic.MessageNewParams{
-		Model: anthropic.Model(model), MaxTokens: 64,
+		Model: model, MaxTokens: 64,
 		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(text))},
 	}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -99,7 +100,7 @@ func (s *slow) rest() answer {
 		s.read()
 	}
 	a := s.got
-	if a.err == io.EOF {
+	if errors.Is(a.err, io.EOF) {
 		a.err = nil
 	}
 	return a

@@ -244,15 +244,7 @@ func (w *world) post(t testing.TB, path, key, body string) *http.Request {
 	return req
 }
 
-// record waits for the closing record of an answer's decision.
-func (w *world) record(t testing.TB, a answer) tail.Event {
-	t.Helper()
-	if a.decision() == "" {
-		t.Fatalf("the answer names no decision: %d %v %s", a.status, a.header, a.body)
-	}
-	return w.decision(t, a.decision())
-}
-
+// decision waits for the closing record of a decision id.
 func (w *world) decision(t testing.TB, id string) tail.Event {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -57,7 +57,7 @@ func watch(t testing.TB, req *http.Request, headers time.Duration) (answer, stri
 		n, a.err = res.Body.Read(buf)
 		a.body += string(buf[:n])
 	}
-	if a.err == io.EOF {
+	if errors.Is(a.err, io.EOF) {
 		a.err = nil
 	}
 	return a, endOf(ctx, a)

@@ -82,9 +82,9 @@ func TestRollout(t *testing.T) {
 
 	t.Run("broken, broken, good", func(t *testing.T) {
 		before := w.status(t).Live.Commit
-		broken := strings.Replace(rules, "llm.model.startsWith('claude-opus')", "llm.modle.startsWith('claude-opus')", 1)
+		broken := strings.Replace(rules, "llm.model.startsWith('claude-opus')", "llm.modell.startsWith('claude-opus')", 1)
 		s := w.awaitRejected(t, w.commit(t, map[string]string{"rules.yaml": broken}))
-		if want := `^rules\.yaml:9:\d+: .*modle`; len(s.Rejected.Errors) != 1 || !regexp.MustCompile(want).MatchString(s.Rejected.Errors[0]) {
+		if want := `^rules\.yaml:9:\d+: .*modell`; len(s.Rejected.Errors) != 1 || !regexp.MustCompile(want).MatchString(s.Rejected.Errors[0]) {
 			t.Errorf("errors %q, want one like %s", s.Rejected.Errors, want)
 		}
 		s = w.awaitRejected(t, w.commit(t, map[string]string{"upstreams.yaml": "kind: Provider\nkind: Provider\n"}))
