@@ -39,6 +39,7 @@ type Record struct {
 	Duration time.Duration
 	Exchange *Exchange
 	Decision Decision
+	Judged   bool     // the request was decoded and judged; else nothing of it was allowed, whatever ended it
 	Refusal  *Refusal // what the gateway answered in the upstream's place; nil where it did not
 	Commit   string   // the Git commit of the bundle that judged
 	Bundle   string   // its version

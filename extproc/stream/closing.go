@@ -94,7 +94,7 @@ func (m *Machine) record(by filters.EndedBy, detail string) *filters.Record {
 
 func (m *Machine) describeRecord() *filters.Record {
 	return &filters.Record{
-		Time: m.x.Request.Time, Exchange: &m.x, Decision: m.decision, Refusal: m.refusal,
+		Time: m.x.Request.Time, Exchange: &m.x, Decision: m.decision, Judged: m.judged, Refusal: m.refusal,
 		Commit: m.cfg.Bundle.Commit, Bundle: m.cfg.Bundle.Version, Judging: m.judging,
 	}
 }

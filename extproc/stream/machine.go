@@ -56,6 +56,7 @@ type Machine struct {
 	codec    filters.Codec
 	reader   filters.ResponseReader
 	decision filters.Decision
+	judged   bool // decision was taken
 	refusal  *filters.Refusal
 	judging  time.Duration
 

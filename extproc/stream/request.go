@@ -104,7 +104,7 @@ func (m *Machine) judge(body []byte, answer *extproc.ProcessingResponse) Output 
 	start := m.cfg.Clock()
 	err := m.codec.DecodeRequest(&m.x, body)
 	if err == nil {
-		m.decision = m.cfg.Bundle.Judge(&m.x)
+		m.decision, m.judged = m.cfg.Bundle.Judge(&m.x), true
 	}
 	m.x.Forget()
 	m.judging = m.cfg.Clock().Sub(start)

@@ -73,5 +73,6 @@ func operations(s filters.Surface) []string {
 		"resources/read", "resources/subscribe", "resources/unsubscribe", "prompts/list", "prompts/get", "completion/complete",
 		"logging/setLevel", "subscriptions/listen", "tasks/get", "tasks/update", "tasks/result", "tasks/list", "tasks/cancel",
 		"notifications/initialized", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed",
+		"DELETE", // the end of a session, which is no message
 	}
 }

@@ -25,6 +25,9 @@ type class struct {
 func classify(r *filters.Record, x *filters.Exchange) class {
 	c := class{severity: severity(r), status: status(r), code: code(r, x)}
 	c.action, c.disposition = enum{1, "Allowed"}, enum{1, "Allowed"}
+	if !r.Judged {
+		c.action, c.disposition = enum{0, "Unknown"}, enum{0, "Unknown"} // nobody has allowed it
+	}
 	switch {
 	case r.Refusal != nil:
 		c.action, c.disposition = enum{2, "Denied"}, refused(r.Refusal.Kind)

@@ -20,7 +20,7 @@ var day = time.Date(2026, 3, 14, 9, 26, 53, 589_000_000, time.UTC)
 
 func llmRecord() *filters.Record {
 	return &filters.Record{
-		Phase: "exchange", Time: day, Duration: 4321 * time.Millisecond, Judging: 180 * time.Microsecond,
+		Phase: "exchange", Time: day, Judged: true, Duration: 4321 * time.Millisecond, Judging: 180 * time.Microsecond,
 		Commit: "4f2c9a1be07d", Bundle: "sha256:77aa", Outcome: filters.OutcomeAllow, EndedBy: filters.EndedByUpstream, Status: 200,
 		Exchange: &filters.Exchange{
 			ID:    "0195940e-1f2a-7c3b-8d4e-5f60718293a4",
@@ -53,7 +53,7 @@ func mcpRecord() *filters.Record {
 		Severity: filters.SeverityHigh, Reason: "Finance analysts have read-only access to the warehouse.",
 	}
 	return &filters.Record{
-		Phase: "exchange", Time: day, Duration: 3 * time.Millisecond, Commit: "4f2c9a1be07d", Outcome: filters.OutcomeDeny,
+		Phase: "exchange", Time: day, Judged: true, Duration: 3 * time.Millisecond, Commit: "4f2c9a1be07d", Outcome: filters.OutcomeDeny,
 		EndedBy: filters.EndedByGateway, Status: 200, Decision: filters.Decision{Action: filters.ActionDeny, Verdicts: []filters.Verdict{v}, Deciding: &v},
 		Refusal: &filters.Refusal{Kind: filters.RefusedByPolicy, Message: v.Reason, Policy: v.Policy, Rule: v.Rule},
 		Exchange: &filters.Exchange{
@@ -103,6 +103,11 @@ var goldens = map[string]func() *filters.Record{
 		r := mcpRecord()
 		r.Outcome, r.EndedBy, r.Status, r.Refusal, r.Decision = filters.OutcomeError, filters.EndedByEnvoy, 503, nil, filters.Decision{}
 		r.Detail = "upstream_reset_before_response_started{connection_termination}"
+		return r
+	},
+	"unjudged": func() *filters.Record { // the client left before its body was there
+		r := llmRecord()
+		r.Judged, r.Outcome, r.EndedBy, r.Status, r.Exchange.Response = false, filters.OutcomeAborted, filters.EndedByClient, 0, filters.Response{}
 		return r
 	},
 	"aborted": func() *filters.Record {
@@ -333,5 +338,20 @@ func TestBlocksLetGoAreCounted(t *testing.T) {
 	r.Exchange.Forget()
 	if diff := cmp.Diff(want, string(Encode(r, Source{}).Stamp(nil, 1, [32]byte{}))); diff != "" {
 		t.Errorf("the record differs (-before +after):\n%s", diff)
+	}
+}
+
+// TestUnjudgedIsNotAllowed: what nobody has judged must not read as allowed in a SIEM.
+func TestUnjudgedIsNotAllowed(t *testing.T) {
+	for _, o := range []filters.Outcome{filters.OutcomeAborted, filters.OutcomeError} {
+		r := llmRecord()
+		r.Outcome = o
+		if c := classify(r, r.Exchange); c.action.name != "Allowed" {
+			t.Errorf("judged, %s: action %s", o, c.action.name)
+		}
+		r.Judged = false
+		if c := classify(r, r.Exchange); c.action.name == "Allowed" || c.disposition.name == "Allowed" {
+			t.Errorf("unjudged, %s: action %s, disposition %s", o, c.action.name, c.disposition.name)
+		}
 	}
 }
