@@ -8,20 +8,29 @@ type Codec interface {
 	// wants a body.
 	DecodeRequest(x *Exchange, body []byte) error
 
+	// Treat turns treatments of x's blocks into edits of body (x.Edits), in the form that the protocol has for them. An error (a
+	// *BodyError) says that a block has no such form: the request is refused.
+	Treat(x *Exchange, body []byte, treatments []Treatment) error
+
 	// Refuse renders a refusal as a whole answer in the caller's own protocol. It never fails, and needs nothing of x but Route.
 	Refuse(x *Exchange, r Refusal) Reply
 
-	// Response returns the reader of the answer to x, whose Response.Status and MediaType are set. A *BodyError says that an
-	// answer of this kind cannot be judged and must not reach the caller.
-	Response(x *Exchange) (ResponseReader, error)
+	// Response returns the reader of the answer to x, whose Response.Status and MediaType are set. Before it lets a message of the
+	// answer pass, the reader asks judge about its blocks; a nil judge has nothing to say about any answer. A *BodyError says that
+	// an answer of this kind cannot be judged and must not reach the caller.
+	Response(x *Exchange, judge AnswerJudge) (ResponseReader, error)
 }
+
+// AnswerJudge decides about one message of the answer to x, by what x.Response says so far and by the message's blocks, which it
+// does not keep. A decision to deny is carried out by returning it as a *DeniedError.
+type AnswerJudge func(x *Exchange, blocks []Block) Decision
 
 // ResponseReader reads one answer as it arrives, in chunks cut anywhere, and fills Exchange.Response. What it concludes does
 // not depend on where the chunks were cut.
 type ResponseReader interface {
 	// Write takes the next bytes and returns those that may go on to the caller now; the rest is held. The result may alias p.
-	// With an error (a *BodyError) it returns what was read well before the fault, and nothing more may pass after that: the
-	// answer is ended with Cut.
+	// With an error (a *BodyError or *DeniedError) it returns what was read well before the fault, and nothing more may pass after
+	// that: the answer is ended with Cut.
 	Write(p []byte) ([]byte, error)
 
 	// Close says that the answer has ended and returns what was still held; with an error, as Write.

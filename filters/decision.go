@@ -1,18 +1,25 @@
 package filters
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+)
 
 // Action is what is done with an exchange. Actions are ordered: of several, the highest wins.
 type Action int
 
 // The actions, in rising order.
 const (
-	ActionAllow Action = iota
-	ActionFlag         // passes, and stands out in the record
+	ActionAllow      Action = iota
+	ActionFlag              // passes, and stands out in the record
+	ActionRedact            // passes with what a pattern matches in a block masked
+	ActionQuarantine        // passes with a block replaced by a notice
 	ActionDeny
 )
 
-var actionNames = [...]string{ActionAllow: "allow", ActionFlag: "flag", ActionDeny: "deny"}
+var actionNames = [...]string{
+	ActionAllow: "allow", ActionFlag: "flag", ActionRedact: "redact", ActionQuarantine: "quarantine", ActionDeny: "deny",
+}
 
 func (a Action) String() string {
 	if a < 0 || int(a) >= len(actionNames) {
@@ -56,7 +63,7 @@ const (
 	SeverityCritical      Severity = "critical"
 )
 
-// Verdict is what one rule concluded about one exchange.
+// Verdict is what one rule concluded about one exchange: about its request, or about one message of its answer.
 type Verdict struct {
 	Policy   string
 	Rule     string
@@ -66,11 +73,31 @@ type Verdict struct {
 	Reason   string
 	Observed bool   // mode Observe: the verdict is recorded and has no effect
 	Error    string // Failed: why
+	Pointer  string // a rule about blocks: the first block concerned
+	Blocks   int    // a rule about blocks: how many are concerned
 }
 
-// Decision is the sum of all verdicts about a request.
+// Decision is the sum of all verdicts about a request, or about an answer.
 type Decision struct {
-	Action   Action
-	Verdicts []Verdict // those that matched or failed; not the silent majority
-	Deciding *Verdict  // the verdict whose action won; nil when none matched
+	Action     Action
+	Verdicts   []Verdict   // those that matched or failed; not the silent majority
+	Deciding   *Verdict    // the verdict whose action won; nil when none matched
+	Treatments []Treatment // what is done with blocks; at most one a block, in the order of the blocks; none where Action is deny
+}
+
+// Treatment is what is done with one block of those that were judged.
+type Treatment struct {
+	Block  int              // its index
+	Action Action           // ActionRedact or ActionQuarantine
+	Masks  []*regexp.Regexp // ActionRedact: what any of them matches is masked
+	Notice string           // ActionQuarantine: what stands in the block's place, the same on every later turn
+}
+
+// Merge adds what was decided about a further message of the same answer. Treatments are of a message, and are not kept.
+func (d *Decision) Merge(more Decision) {
+	const limit = 256 // verdicts of one answer; a stream may have any number of messages
+	d.Verdicts = append(d.Verdicts, more.Verdicts[:min(len(more.Verdicts), max(0, limit-len(d.Verdicts)))]...)
+	if more.Deciding != nil && (d.Deciding == nil || more.Action > d.Action) {
+		d.Action, d.Deciding = more.Action, more.Deciding
+	}
 }

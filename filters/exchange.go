@@ -34,24 +34,36 @@ type Exchange struct {
 	LLM      *LLM // set on SurfaceLLM once the request body is decoded
 	MCP      *MCP // set on SurfaceMCP once the request body is decoded
 	Blocks   []Block
+	Edits    []Edit  // changes to the request's body before it goes on; none overlap
 	Content  Content // sum over the request's blocks, kept when they are let go
 	Response Response
 }
 
-// Content sums up the blocks of a request.
+// Edit replaces the bytes [Start,End) of a body.
+type Edit struct {
+	Start, End int
+	With       []byte
+}
+
+// Content sums up blocks.
 type Content struct {
 	Blocks int
 	Bytes  int64
 }
 
+// Add counts blocks in.
+func (c *Content) Add(blocks []Block) {
+	c.Blocks += len(blocks)
+	for i := range blocks {
+		c.Bytes += int64(len(blocks[i].Data))
+	}
+}
+
 // Forget lets go of everything that aliases the request's body, so that a long answer does not keep it in memory.
 // It is called once the request is judged; what the record and the answer need stays.
 func (x *Exchange) Forget() {
-	for i := range x.Blocks {
-		x.Content.Bytes += int64(len(x.Blocks[i].Data))
-	}
-	x.Content.Blocks += len(x.Blocks)
-	x.Blocks = nil
+	x.Content.Add(x.Blocks)
+	x.Blocks, x.Edits = nil, nil
 	if x.MCP != nil {
 		x.MCP.ID = bytes.Clone(x.MCP.ID)
 		x.MCP.Arguments = nil
@@ -127,7 +139,9 @@ type Block struct {
 	MediaType string // "text/plain", "application/pdf", ...
 	Pointer   string // JSON pointer (RFC 6901) to the value in the body
 	Name      string // tool_result and tool_definition: the tool or its call id
-	Data      []byte // text as UTF-8 after JSON unescaping; binary content as sent (base64)
+	Data      []byte // text as UTF-8 after JSON unescaping; binary content as sent (base64); application/json as it stands in the body
+	Start     int    // where the value at Pointer begins in the body, with its quotes
+	End       int    // and ends
 }
 
 // LogValue keeps content out of logs: a logged block shows its place and size.
@@ -212,6 +226,14 @@ type Response struct {
 	Events     int64  // SSE events seen
 	Error      string // error type or code that the upstream answered with, such as "overloaded_error"; MCP: "-32602" or "isError"
 	Tools      int    // mcp tools/list: tools in the answer
+	Message    Message
+	Content    Content // sum over the blocks of the answer that were judged
+}
+
+// Message is the message of an MCP answer that is being judged.
+type Message struct {
+	Kind   string // "result", "error", "notification" or "request"; empty: none
+	Method string // of a notification or a request of the server
 }
 
 // ToolCall is a tool call in a model's answer. Arguments are kept as size only here: the codec judges them as they pass.

@@ -18,11 +18,13 @@ type Outcome string
 
 // The outcomes of an exchange.
 const (
-	OutcomeAllow   Outcome = "allow"
-	OutcomeFlag    Outcome = "flag"
-	OutcomeDeny    Outcome = "deny"    // refused by a rule, or by the gateway for what the caller sent
-	OutcomeError   Outcome = "error"   // failed for a reason that is not the caller's
-	OutcomeAborted Outcome = "aborted" // the client left before the end
+	OutcomeAllow      Outcome = "allow"
+	OutcomeFlag       Outcome = "flag"
+	OutcomeRedact     Outcome = "redact"     // passed with something masked
+	OutcomeQuarantine Outcome = "quarantine" // passed with a block replaced
+	OutcomeDeny       Outcome = "deny"       // refused by a rule, or by the gateway for what the caller sent
+	OutcomeError      Outcome = "error"      // failed for a reason that is not the caller's
+	OutcomeAborted    Outcome = "aborted"    // the client left before the end
 )
 
 // The phases of an exchange that are recorded.
@@ -38,7 +40,8 @@ type Record struct {
 	Time     time.Time
 	Duration time.Duration
 	Exchange *Exchange
-	Decision Decision
+	Decision Decision // about the request
+	Answer   Decision // about the answer, message by message
 	Judged   bool     // the request was decoded and judged; else nothing of it was allowed, whatever ended it
 	Refusal  *Refusal // what the gateway answered in the upstream's place; nil where it did not
 	Commit   string   // the Git commit of the bundle that judged

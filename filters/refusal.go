@@ -90,8 +90,26 @@ func (e *BodyError) Error() string {
 	return e.Message + " at " + e.Pointer
 }
 
-// AsRefusal turns an error of a codec into the refusal that its caller reads. An error that is no BodyError is a fault of ours.
+// DeniedError says that a rule denies an answer.
+type DeniedError struct{ Verdict Verdict }
+
+func (e *DeniedError) Error() string {
+	return "denied by rule " + e.Verdict.Policy + "/" + e.Verdict.Rule
+}
+
+// Refusal is how the verdict of a rule that denies is told.
+func (v *Verdict) Refusal() Refusal {
+	return Refusal{Kind: RefusedByPolicy, Message: v.Reason, Policy: v.Policy, Rule: v.Rule}
+}
+
+// AsRefusal turns an error of a codec into the refusal that its caller reads. An error that is none of ours is a fault of ours.
 func AsRefusal(err error, id string) Refusal {
+	var denied *DeniedError
+	if errors.As(err, &denied) {
+		r := denied.Verdict.Refusal()
+		r.DecisionID = id
+		return r
+	}
 	var be *BodyError
 	if errors.As(err, &be) {
 		return Refusal{Kind: be.Kind, Message: be.Error(), Code: be.Code, DecisionID: id}

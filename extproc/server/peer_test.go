@@ -109,8 +109,8 @@ func (f fragile) DecodeRequest(x *filters.Exchange, body []byte) error {
 	return f.Codec.DecodeRequest(x, body)
 }
 
-func (f fragile) Response(x *filters.Exchange) (filters.ResponseReader, error) {
-	r, err := f.Codec.Response(x)
+func (f fragile) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
+	r, err := f.Codec.Response(x, judge)
 	return fragileReader{r}, err
 }
 

@@ -25,7 +25,7 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 			Message: fmt.Sprintf("the upstream answered with content-encoding %q, which cannot be judged", clip(in.encoding)),
 		})
 	}
-	reader, err := m.codec.Response(&m.x)
+	reader, err := m.codec.Response(&m.x, nil)
 	if err != nil {
 		return m.Refuse(filters.AsRefusal(err, m.cfg.ID))
 	}

@@ -97,7 +97,7 @@ func TestCutAfterTheResponse(t *testing.T) {
 // TestReadersStayFailed: after an error nothing passes any more.
 func TestReadersStayFailed(t *testing.T) {
 	for _, c := range []answerCase{callAnswer("application/json", "["), callAnswer("text/event-stream", "data: x\n\n"), callAnswer("text/html", "x")} {
-		r, err := New(nil).Response(c.exchange())
+		r, err := New(nil).Response(c.exchange(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func BenchmarkStream200Events(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		x := c.exchange()
-		r, err := codec.Response(x)
+		r, err := codec.Response(x, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -85,7 +85,7 @@ func (m *request) fill(x *filters.Exchange) {
 	if x.MCP.Method != methodCall {
 		return
 	}
-	x.MCP.Arguments = m.arguments
+	x.MCP.Arguments = m.arguments.raw
 	m.fillBlock(x, m.arguments, filters.OriginAssistant, "/params/arguments")
 	m.fillBlock(x, m.inputResponses, filters.OriginUser, "/params/inputResponses")
 }
@@ -102,11 +102,11 @@ func (m *request) fillClient(x *filters.Exchange) {
 	x.Claimed.Client, x.Claimed.ClientVersion = client.name, client.version
 }
 
-func (m *request) fillBlock(x *filters.Exchange, raw []byte, origin filters.Origin, pointer string) {
-	if raw == nil {
+func (m *request) fillBlock(x *filters.Exchange, v value, origin filters.Origin, pointer string) {
+	if v.raw == nil {
 		return
 	}
 	x.Blocks = append(x.Blocks, filters.Block{
-		Role: string(origin), Origin: origin, MediaType: "application/json", Pointer: pointer, Name: m.name, Data: raw,
+		Role: string(origin), Origin: origin, MediaType: "application/json", Pointer: pointer, Name: m.name, Data: v.raw, Start: v.start, End: v.end,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"bartizan/filters"
+	"bartizan/filters/redact"
 )
 
 // OperationDelete is the MCP.Method of the HTTP request that ends a legacy session (2025-11-25, transports, section Session
@@ -43,6 +44,12 @@ func (c *Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	default: // GET among them: the stream of a server's own messages is never opened, which 2025-11-25 lets a server answer with 405
 		return &filters.BodyError{Kind: filters.RefusedHTTPMethod, Message: "only POST and DELETE are admitted for MCP"}
 	}
+}
+
+// Treat masks what rules want masked. There is no notice that could stand in the place of arguments: then the request is refused.
+func (c *Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) (err error) {
+	x.Edits, err = redact.Edits(body, x.Blocks, treatments, func(*filters.Block, string) (filters.Edit, bool) { return filters.Edit{}, false })
+	return err
 }
 
 func (c *Codec) decodeMessage(x *filters.Exchange, body []byte) error {

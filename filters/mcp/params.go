@@ -24,7 +24,8 @@ func (m *request) readParams() {
 		case "clientInfo":
 			m.client = m.readClient()
 		case "inputResponses":
-			m.inputResponses = m.Value()
+			m.inputResponses.raw = m.Value()
+			m.inputResponses.start, m.inputResponses.end = m.Range()
 		default:
 			m.refuseLookalike(name, paramNames)
 		}
@@ -83,7 +84,8 @@ func (m *request) readArguments() {
 			m.badParams("two arguments differ only in case")
 		}
 	}
-	m.arguments = m.Since(mark)
+	m.arguments.raw = m.Since(mark)
+	m.arguments.start, m.arguments.end = m.RangeSince(mark)
 }
 
 func (m *request) readMeta() {

@@ -32,11 +32,17 @@ type request struct {
 	method         string
 	answer         bool // has a result or an error: a response
 	name           string
-	arguments      []byte
-	inputResponses []byte
+	arguments      value
+	inputResponses value
 	initVersion    string // params.protocolVersion
 	client         clientInfo
 	meta           requestMeta
+}
+
+// value is raw JSON and where it stands in the body; raw is nil where there is none.
+type value struct {
+	raw        []byte
+	start, end int
 }
 
 type clientInfo struct{ name, version string }

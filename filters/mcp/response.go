@@ -22,8 +22,8 @@ const (
 // anything small. Errors of HTTP always pass.
 //
 // Response.Complete is set once the response with the request's id was seen in a stream, and at the end of any other body.
-func (c *Codec) Response(x *filters.Exchange) (filters.ResponseReader, error) {
-	a := &answer{x: x, content: newCollector(x)}
+func (c *Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
+	a := &answer{x: x, judge: judge, content: newCollector(x)}
 	switch {
 	case x.Response.Status >= 400:
 		return &errorBody{answer: a}, nil
@@ -50,6 +50,7 @@ func asUpstream(be *filters.BodyError) error {
 // answer is what all readers of one answer share.
 type answer struct {
 	x        *filters.Exchange
+	judge    filters.AnswerJudge // nil: nothing to say
 	content  *collector
 	decoder  strictjson.Decoder // kept from event to event
 	released bool               // the body has passed as a whole, or its beginning has: there is nothing left to replace

@@ -60,7 +60,7 @@ type outcome struct {
 func (c answerCase) run(t *testing.T, next func(left int) int) outcome {
 	t.Helper()
 	x := c.exchange()
-	r, err := New(testRegistry).Response(x)
+	r, err := New(testRegistry).Response(x, nil)
 	if err != nil {
 		return outcome{Err: kindAndError(t, err)}
 	}

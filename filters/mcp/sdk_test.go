@@ -86,7 +86,7 @@ func (p *passage) WriteHeader(status int) {
 	mediaType, _, _ := mime.ParseMediaType(p.Header().Get("Content-Type"))
 	p.x.Response.Status, p.x.Response.MediaType = status, mediaType
 	var err error
-	if p.reader, err = p.g.codec.Response(p.x); err != nil {
+	if p.reader, err = p.g.codec.Response(p.x, nil); err != nil {
 		p.fail(err)
 	}
 	p.ResponseWriter.WriteHeader(status)

@@ -23,6 +23,7 @@ type Decoder struct {
 	body []byte
 	buf  bytes.Buffer
 	dec  jsontext.Decoder
+	last [2]int // where the value that was read last begins and ends
 	err  *filters.BodyError
 }
 
@@ -131,6 +132,15 @@ func (d *Decoder) Since(mark int) []byte {
 	return bytes.TrimLeft(d.body[mark:d.dec.InputOffset()], " \t\r\n,:")
 }
 
+// Range is where the value that was read last by one call (Text, Value, Skip and their like) begins in the body, and ends.
+func (d *Decoder) Range() (start, end int) { return d.last[0], d.last[1] }
+
+// RangeSince is where the value of [Decoder.Since] begins in the body, and ends.
+func (d *Decoder) RangeSince(mark int) (start, end int) {
+	end = int(d.dec.InputOffset())
+	return end - len(d.Since(mark)), end
+}
+
 // Pointer is the JSON pointer (RFC 6901) of the value, or the member name, that was read last. It is empty for the whole body.
 func (d *Decoder) Pointer() string { return string(d.dec.StackPointer()) }
 
@@ -163,6 +173,7 @@ func (d *Decoder) read() []byte {
 		return nil
 	}
 	end := int(d.dec.InputOffset())
+	d.last = [2]int{end - len(v), end}
 	raw := d.body[end-len(v) : end : end]
 	if deeper(raw, MaxDepth-d.dec.StackDepth()) {
 		d.Fail(tooDeep)

@@ -41,9 +41,9 @@ func (f fragile) DecodeRequest(x *filters.Exchange, body []byte) error {
 	return f.Codec.DecodeRequest(x, body)
 }
 
-func (f fragile) Response(x *filters.Exchange) (filters.ResponseReader, error) {
+func (f fragile) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
 	f.panicAt("response headers")
-	r, err := f.Codec.Response(x)
+	r, err := f.Codec.Response(x, judge)
 	return fragileReader{r, f}, err
 }
 

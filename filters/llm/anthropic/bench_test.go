@@ -49,7 +49,7 @@ func stream() (chunks [][]byte) {
 
 func readStream(tb testing.TB, chunks [][]byte) {
 	x := filters.Exchange{Response: filters.Response{Status: 200, MediaType: "text/event-stream"}}
-	r, err := Codec{}.Response(&x)
+	r, err := Codec{}.Response(&x, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -13,6 +13,7 @@ package openai
 import (
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
+	"bartizan/filters/llm/internal/request"
 )
 
 // Codec implements filters.Codec.
@@ -21,8 +22,13 @@ type Codec struct{}
 var _ filters.Codec = Codec{}
 
 // Response reads the answer to x. Response.Complete is set by the event [DONE], or by the end of a JSON body.
-func (Codec) Response(x *filters.Exchange) (filters.ResponseReader, error) {
+func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.ResponseReader, error) {
 	return answer.New(x, &reading{x: x})
+}
+
+// Treat edits plain texts. Other content has no form for a notice.
+func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
+	return request.Treat(x, body, treatments)
 }
 
 // Refuse renders r as an error answer.

@@ -37,7 +37,7 @@ func open(t testing.TB, file string) *filters.Exchange {
 
 // read feeds an answer in chunks.
 func read(codec filters.Codec, x *filters.Exchange, chunks ...[]byte) (a answered, passed []byte) {
-	r, err := codec.Response(x)
+	r, err := codec.Response(x, nil)
 	for _, c := range chunks {
 		if err != nil {
 			break
@@ -123,7 +123,7 @@ func cuts(t *testing.T, codec filters.Codec) {
 }
 
 func cut(codec filters.Codec, x *filters.Exchange, body []byte, why filters.Refusal) ([]byte, error) {
-	r, err := codec.Response(x)
+	r, err := codec.Response(x, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func refusals(t *testing.T, codec filters.Codec) {
 		for _, h := range reply.Headers {
 			fmt.Fprintf(&b, "%s: %s\n", h.Name, h.Value)
 		}
-		stream, err := codec.Response(open(t, "x.200.sse"))
+		stream, err := codec.Response(open(t, "x.200.sse"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,6 +63,10 @@ func resolves(body []byte, b filters.Block) error {
 			v = at[i]
 		}
 	}
+	var there any
+	if err := json.Unmarshal(body[b.Start:b.End], &there); err != nil || !reflect.DeepEqual(v, there) {
+		return fmt.Errorf("pointer %s leads to %v, bytes %d to %d hold %v", b.Pointer, v, b.Start, b.End, there)
+	}
 	if s, ok := v.(string); ok && strings.HasSuffix(s, string(b.Data)) { // suffix: of a data URI
 		return nil
 	}

@@ -91,6 +91,7 @@ func (b *Builder) AddString(mediaType string, block filters.Block) {
 		return
 	}
 	block.MediaType, block.Pointer = mediaType, b.Pointer()
+	block.Start, block.End = b.Range()
 	b.Add(block)
 }
 
@@ -100,6 +101,7 @@ func (b *Builder) AddJSON(block filters.Block) {
 		return
 	}
 	block.MediaType, block.Pointer = "application/json", b.Pointer()
+	block.Start, block.End = b.Range()
 	b.Add(block)
 }
 
@@ -111,5 +113,6 @@ func (b *Builder) AddRest(first, mark int, block filters.Block) {
 	}
 	b.Blocks = b.Blocks[:first]
 	block.MediaType, block.Pointer, block.Data = "application/json", b.Pointer(), b.Since(mark)
+	block.Start, block.End = b.RangeSince(mark)
 	b.Add(block)
 }
