@@ -8,6 +8,7 @@ import (
 	"bartizan/extproc/audit"
 	"bartizan/extproc/audit/ocsf"
 	"bartizan/filters"
+	"bartizan/filters/access"
 	"bartizan/filters/llm"
 	"bartizan/filters/manifest"
 	"bartizan/filters/mcp"
@@ -106,7 +107,7 @@ func checkAudit(o audit.Options) error {
 }
 
 func (b *Bundle) addRoutes(pb *bundlepb.Bundle, dialects func(string) (filters.Codec, bool)) error {
-	mcpCodec := mcp.New(registry(pb.GetMcpServers()))
+	mcpCodec := mcp.New(access.NewRegistry(servers(pb.GetMcpServers())))
 	for _, r := range pb.GetRoutes() {
 		named := filters.Route{
 			Name: r.GetName(), Surface: filters.Surface(r.GetSurface()), Target: r.GetTarget(), Dialect: r.GetDialect(), Operation: r.GetOperation(),
@@ -144,32 +145,6 @@ func (b *Bundle) addKeys(pb *bundlepb.Bundle) error {
 		}
 	}
 	return nil
-}
-
-// registry answers what the registry of MCP servers says about a tool.
-func registry(servers []*bundlepb.McpServer) mcp.Registry {
-	type key struct{ server, tool string }
-	tools := map[key]filters.ToolAnnotations{}
-	for _, s := range servers {
-		for _, t := range s.GetTools() {
-			a := filters.DefaultToolAnnotations()
-			override(&a.ReadOnly, t.ReadOnly)
-			override(&a.Destructive, t.Destructive)
-			override(&a.Idempotent, t.Idempotent)
-			override(&a.OpenWorld, t.OpenWorld)
-			tools[key{s.GetName(), t.GetName()}] = a
-		}
-	}
-	return func(server, tool string) (filters.ToolAnnotations, bool) {
-		a, ok := tools[key{server, tool}]
-		return a, ok
-	}
-}
-
-func override(dst *bool, v *bool) {
-	if v != nil {
-		*dst = *v
-	}
 }
 
 // policies reads the contract's form of the policies. Words that this replica does not know make Compile refuse the bundle.

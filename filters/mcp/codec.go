@@ -12,10 +12,6 @@ import (
 // Management). It is the one operation without a message, hence named like the HTTP method.
 const OperationDelete = "DELETE"
 
-// Registry tells what the registry says of a tool of a server, and whether it names that tool. It must be safe for concurrent
-// use and must not change while a bundle lives.
-type Registry func(server, tool string) (filters.ToolAnnotations, bool)
-
 // Codec implements filters.Codec for MCP.
 type Codec struct {
 	registry Registry
@@ -23,10 +19,10 @@ type Codec struct {
 
 var _ filters.Codec = (*Codec)(nil)
 
-// New returns a codec which looks tools up in registry. A nil registry names no tool.
+// New returns a codec which asks registry about servers and what they offer. A nil registry names no tool and admits everything.
 func New(registry Registry) *Codec {
 	if registry == nil {
-		registry = func(string, string) (filters.ToolAnnotations, bool) { return filters.ToolAnnotations{}, false }
+		registry = open{}
 	}
 	return &Codec{registry: registry}
 }
@@ -69,7 +65,7 @@ func (c *Codec) decodeMessage(x *filters.Exchange, body []byte) error {
 }
 
 func (c *Codec) tool(server, name string) filters.MCPTool {
-	annotations, ok := c.registry(server, name)
+	annotations, ok := c.registry.Tool(server, name)
 	if !ok {
 		annotations = filters.DefaultToolAnnotations()
 	}

@@ -19,7 +19,11 @@ import (
 const testDecision = "01900000-0000-7000-8000-000000000001"
 
 // testRegistry knows one tool that reads and one that writes.
-func testRegistry(server, tool string) (filters.ToolAnnotations, bool) {
+var testRegistry registryOf
+
+type registryOf struct{ open }
+
+func (registryOf) Tool(server, tool string) (filters.ToolAnnotations, bool) {
 	switch server + "/" + tool {
 	case "warehouse/query_sales":
 		return filters.ToolAnnotations{ReadOnly: true}, true
