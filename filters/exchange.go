@@ -190,6 +190,38 @@ type MCP struct {
 	ToolUseID       string  // _meta["claudecode/toolUseId"] or _meta.callId: claimed link to the model's call
 	Client          string  // clientInfo.name, claimed
 	ClientVersion   string
+	About           MCPServer  // what the registry says of Server
+	Notes           []ItemNote // items that were kept from the caller, or in whose definition something was seen; at most MaxItemNotes
+	NotesOmitted    int        // how many more there were
+}
+
+// MCPServer is what the registry says of an MCP server.
+type MCPServer struct {
+	Labels         map[string]string
+	Owner          string
+	Classification string // of the data that it gives, in the words of the policy repository
+}
+
+// MaxItemNotes is how many items of one exchange are noted.
+const MaxItemNotes = 64
+
+// ItemNote is what is recorded about one item of an MCP server.
+type ItemNote struct {
+	Kind        string // "tool", "prompt", ...
+	Name        string // or URI
+	Policy      string // the document that decided
+	Quarantined string // why it was kept from the caller; empty: it was not
+	Findings    []Finding
+	Error       string // an expression about it failed
+}
+
+// Note keeps a note, while there is room.
+func (m *MCP) Note(n ItemNote) {
+	if len(m.Notes) >= MaxItemNotes {
+		m.NotesOmitted++
+		return
+	}
+	m.Notes = append(m.Notes, n)
 }
 
 // MCPTool is a tool of an MCP server with what the registry (never the server itself) says of it.

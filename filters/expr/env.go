@@ -28,24 +28,33 @@ type Env struct {
 
 // NewEnv returns the environment of policies of a surface, without variables.
 func NewEnv(surface filters.Surface) (*Env, error) {
+	if surface != filters.SurfaceLLM && surface != filters.SurfaceMCP {
+		return nil, fmt.Errorf("no expressions for surface %q", surface)
+	}
+	return environment(surface)
+}
+
+// NewCallerEnv returns the environment of expressions about who calls, before a body is read: they may name identity and request.
+func NewCallerEnv() (*Env, error) { return environment("") }
+
+func environment(surface filters.Surface) (*Env, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
 		return nil, fmt.Errorf("make the CEL type registry: %w", err)
 	}
 	s := newSchema(registry)
 	e := &Env{surface: surface, schema: s}
-	root := map[filters.Surface]*objectType{filters.SurfaceLLM: s.llm, filters.SurfaceMCP: s.mcp}[surface]
-	if root == nil {
-		return nil, fmt.Errorf("no expressions for surface %q", surface)
-	}
 	known := &provider{Provider: registry, objects: map[string]*objectType{}}
 	for _, t := range s.types() {
 		known.objects[t.celType.TypeName()] = t
 	}
-	e.base, err = cel.NewCustomEnv(append(language(),
+	options := append(language(),
 		cel.CustomTypeProvider(known), cel.CustomTypeAdapter(registry),
-		cel.Variable("identity", s.identity.celType), cel.Variable("request", s.request.celType),
-		cel.Variable(string(surface), root.celType))...)
+		cel.Variable("identity", s.identity.celType), cel.Variable("request", s.request.celType))
+	if root := map[filters.Surface]*objectType{filters.SurfaceLLM: s.llm, filters.SurfaceMCP: s.mcp}[surface]; root != nil {
+		options = append(options, cel.Variable(string(surface), root.celType))
+	}
+	e.base, err = cel.NewCustomEnv(options...)
 	if err != nil {
 		return nil, fmt.Errorf("make the CEL environment of %s: %w", surface, err)
 	}

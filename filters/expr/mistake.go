@@ -111,6 +111,9 @@ func (e *Env) otherSurface(message string) string {
 		return ""
 	}
 	for _, s := range []filters.Surface{filters.SurfaceLLM, filters.SurfaceMCP} {
+		if m[1] == string(s) && e.surface == "" {
+			return fmt.Sprintf("%s is not known before the body is read: only identity and request are", s)
+		}
 		if m[1] == string(s) && s != e.surface {
 			return fmt.Sprintf("%s is not available in a policy of surface %s", s, e.surface)
 		}
@@ -130,7 +133,7 @@ func (e *Env) suggestField(message string) string {
 			}
 		}
 	} else if m := undeclared.FindStringSubmatch(message); m != nil {
-		word, known = m[1], []string{"identity", "request", "variables", string(e.surface)}
+		word, known = m[1], slices.DeleteFunc([]string{"identity", "request", "variables", string(e.surface)}, func(s string) bool { return s == "" })
 	}
 	if hint := manifest.Suggest(word, known); word != "" && strings.HasPrefix(hint, "did you mean") {
 		return hint

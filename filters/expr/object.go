@@ -53,6 +53,7 @@ type object struct {
 	typ   *objectType
 	value any
 	read  []ref.Val // by field; nil where not read yet
+	later []bool    // by field: the value is not known yet; nil where all are
 }
 
 var (
@@ -65,7 +66,11 @@ func (o *object) field(i int) ref.Val {
 		o.read = make([]ref.Val, len(o.typ.fields))
 	}
 	if o.read[i] == nil {
-		o.read[i] = o.typ.fields[i].get(o)
+		if o.later != nil && o.later[i] {
+			o.read[i] = types.NewUnknown(0, types.NewAttributeTrail(o.typ.fields[i].name))
+		} else {
+			o.read[i] = o.typ.fields[i].get(o)
+		}
 	}
 	return o.read[i]
 }

@@ -24,9 +24,9 @@ func newRecord(values map[string]ref.Val) *record {
 	return &record{values: values, keys: slices.Sorted(maps.Keys(values))}
 }
 
-func newHeaders(headers map[string]string) *record {
-	values := make(map[string]ref.Val, len(headers))
-	for name, value := range headers {
+func newTexts(texts map[string]string) *record {
+	values := make(map[string]ref.Val, len(texts))
+	for name, value := range texts {
 		values[name] = types.String(value)
 	}
 	return newRecord(values)

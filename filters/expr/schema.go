@@ -103,7 +103,7 @@ func requestType(s *schema) *objectType {
 		whole("size", func(r *filters.Request) int64 { return r.BodySize }),
 		of("time", types.TimestampType, 0, func(r *filters.Request) ref.Val { return types.Timestamp{Time: r.Time.UTC()} }),
 		of("headers", types.NewMapType(types.StringType, types.StringType), sizeFew, func(r *filters.Request) ref.Val {
-			return newHeaders(r.Headers)
+			return newTexts(r.Headers)
 		}))
 }
 
@@ -164,5 +164,10 @@ func mcpType(s *schema) *objectType {
 		text("tool_use_id", sizeName, func(x *filters.Exchange) string { return x.MCP.ToolUseID }),
 		text("client", sizeName, func(x *filters.Exchange) string { return x.MCP.Client }),
 		text("client_version", sizeName, func(x *filters.Exchange) string { return x.MCP.ClientVersion }),
+		of("labels", types.NewMapType(types.StringType, types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
+			return newTexts(x.MCP.About.Labels)
+		}),
+		text("owner", sizeName, func(x *filters.Exchange) string { return x.MCP.About.Owner }),
+		text("classification", sizeName, func(x *filters.Exchange) string { return x.MCP.About.Classification }),
 		listOf(s, "blocks", s.block, sizeBlocks, func(x *filters.Exchange) []filters.Block { return x.Blocks }))
 }

@@ -36,7 +36,7 @@ func (c *Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	case http.MethodPost:
 		return c.decodeMessage(x, body)
 	case http.MethodDelete:
-		return decodeDelete(x, body)
+		return c.decodeDelete(x, body)
 	default: // GET among them: the stream of a server's own messages is never opened, which 2025-11-25 lets a server answer with 405
 		return &filters.BodyError{Kind: filters.RefusedHTTPMethod, Message: "only POST and DELETE are admitted for MCP"}
 	}
@@ -54,6 +54,7 @@ func (c *Codec) decodeMessage(x *filters.Exchange, body []byte) error {
 		return err
 	}
 	x.MCP = m.exchange(x)
+	x.MCP.About = c.registry.Server(x.MCP.Server).About
 	if err := m.check(x); err != nil {
 		return err
 	}
@@ -72,9 +73,10 @@ func (c *Codec) tool(server, name string) filters.MCPTool {
 	return filters.MCPTool{Name: name, Registered: ok, Annotations: annotations}
 }
 
-func decodeDelete(x *filters.Exchange, body []byte) error {
+func (c *Codec) decodeDelete(x *filters.Exchange, body []byte) error {
 	version := x.Request.Headers[headerVersion]
 	x.MCP = &filters.MCP{Server: x.Route.Target, Method: OperationDelete, ProtocolVersion: clipClaim(version)}
+	x.MCP.About = c.registry.Server(x.MCP.Server).About
 	switch {
 	case version == versionModern:
 		return &filters.BodyError{Kind: filters.RefusedHTTPMethod, Message: "there are no sessions to end in " + versionModern}

@@ -31,6 +31,7 @@ type Gate interface {
 
 // Server is how the registry wants a server treated.
 type Server struct {
+	About   filters.MCPServer
 	Off     []string      // capabilities that are taken from what a client offers: "sampling", "elicitation", "roots"
 	MaxTTL  time.Duration // a list may be kept no longer; 0: not at all
 	Scanned bool          // definitions are scanned, and so should be whatever else the server says to the model
@@ -73,9 +74,11 @@ type Admission struct {
 // open is the registry of a codec that was given none: it names nothing and admits everything.
 type open struct{}
 
-func (open) Tool(string, string) (filters.ToolAnnotations, bool) { return filters.ToolAnnotations{}, false }
-func (open) Server(string) Server                                { return Server{} }
-func (open) Gate(*filters.Exchange) Gate                         { return openGate{} }
+func (open) Tool(string, string) (filters.ToolAnnotations, bool) {
+	return filters.ToolAnnotations{}, false
+}
+func (open) Server(string) Server        { return Server{} }
+func (open) Gate(*filters.Exchange) Gate { return openGate{} }
 
 type openGate struct{}
 

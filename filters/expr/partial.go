@@ -1,0 +1,101 @@
+package expr
+
+import (
+	"slices"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+
+	"bartizan/filters"
+	"bartizan/filters/manifest"
+)
+
+// Partial is an exchange that is thought of and has not come: a call that a caller might make. What only the call will bring is
+// unknown, and CEL computes with it: unknown && false is false, unknown || true is true, and everything else that needs it is unknown.
+type Partial struct {
+	*Activation
+	later []bool // fields of mcp that are unknown
+}
+
+// CompilePartial is Compile for an expression that is evaluated with fields of mcp and request unknown as well. They are named as an
+// author writes them: "mcp.arguments". has() is refused for them: CEL has no third answer to it.
+func (e *Env) CompilePartial(source manifest.String, later []string) (*Program, *manifest.Error) {
+	p, err := e.Compile(source)
+	if err != nil {
+		return nil, err
+	}
+	ast.PreOrderVisit(p.ast.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		if err != nil || x.Kind() != ast.SelectKind || !x.AsSelect().IsTestOnly() {
+			return
+		}
+		name := e.rootName(p.ast.GetType(x.AsSelect().Operand().ID())) + "." + x.AsSelect().FieldName()
+		if slices.Contains(later, name) {
+			at := p.ast.SourceInfo().GetStartLocation(x.ID())
+			err = &manifest.Error{
+				Position: source.At(max(at.Line(), 1), max(at.Column(), 0)), Text: name,
+				Message: "has() cannot be asked of what is not known when a list is shown", Hint: "compare it with something, as in size(" + name + ") > 0",
+			}
+		}
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (e *Env) rootName(t *types.Type) string {
+	for _, name := range []string{"request", "mcp"} {
+		if e.root(name).celType == t {
+			return name
+		}
+	}
+	return ""
+}
+
+// NewPartial prepares the evaluation of expressions of surface mcp about x with the fields of later unknown.
+func (e *Env) NewPartial(x *filters.Exchange, later []string) *Partial {
+	p := &Partial{Activation: e.NewActivation(x)}
+	p.request.later = e.unknown("request", later)
+	p.later = e.unknown("mcp", later)
+	p.body.later = p.later
+	return p
+}
+
+// unknown marks the fields of a variable that are in later.
+func (e *Env) unknown(name string, later []string) []bool {
+	t := e.root(name)
+	marks := make([]bool, len(t.fields))
+	for i, f := range t.fields {
+		marks[i] = slices.Contains(later, name+"."+f.name)
+	}
+	return marks
+}
+
+// Next says that x.MCP has changed. Further fields of mcp that are unknown for this one call may be named.
+func (p *Partial) Next(further ...string) {
+	clear(p.body.read)
+	p.body.later = p.later
+	if len(further) == 0 {
+		return
+	}
+	p.body.later = slices.Clone(p.later)
+	for _, name := range further {
+		p.body.later[p.body.typ.index[name]] = true
+	}
+}
+
+// EvalPartial evaluates a program: known says whether its value follows from what is known. The error is an *[EvalError].
+func (p *Program) EvalPartial(a *Partial) (value, known bool, err error) {
+	v, err := p.run(a.Activation)
+	if err != nil {
+		return false, false, err
+	}
+	switch v := v.(type) {
+	case types.Bool:
+		return bool(v), true, nil
+	case *types.Unknown:
+		return false, false, nil
+	default:
+		return false, false, &EvalError{p.source.Position, "not a bool"}
+	}
+}
