@@ -102,6 +102,12 @@ func (v *Verdict) Refusal() Refusal {
 	return Refusal{Kind: RefusedByPolicy, Message: v.Reason, Policy: v.Policy, Rule: v.Rule}
 }
 
+// Notice is what stands in the place of a block that the verdict's rule quarantines. It names no decision: the same block has the same
+// notice on every later turn, so that a provider's prompt cache still hits.
+func (v *Verdict) Notice() string {
+	return fmt.Sprintf("Removed by Bartizan: %s (rule %s/%s)", v.Reason, v.Policy, v.Rule)
+}
+
 // AsRefusal turns an error of a codec into the refusal that its caller reads. An error that is none of ours is a fault of ours.
 func AsRefusal(err error, id string) Refusal {
 	var denied *DeniedError

@@ -54,8 +54,8 @@ func (b *Bundle) Identify(key string) (filters.Identity, bool) {
 	return id, ok
 }
 
-// Judge takes the decision about a decoded request.
-func (b *Bundle) Judge(x *filters.Exchange) filters.Decision { return b.policies.Judge(x) }
+// Judge takes the decision about a decoded request, and returns what decides about its answer; nil where no rule does.
+func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge) { return b.policies.Judge(x) }
 
 // Compile makes a bundle ready to decide. It reports every error of the policies at once. What this replica does not know is an
 // error too: it must not be taken for something else.
@@ -171,7 +171,7 @@ func policies(pbs []*bundlepb.Policy) ([]*policy.Policy, error) {
 				return nil, fmt.Errorf("policy %s: rule %s: this replica does not know action %q", pb.GetName(), r.GetName(), r.GetAction())
 			}
 			p.Rules = append(p.Rules, policy.Rule{
-				Name: r.GetName(), On: r.GetOn(), Expression: at(r.GetExpression()), Action: action,
+				Name: r.GetName(), On: r.GetOn(), Expression: at(r.GetExpression()), Pattern: at(r.GetPattern()), Action: action,
 				Severity: filters.Severity(r.GetSeverity()), Reason: r.GetReason(),
 			})
 		}

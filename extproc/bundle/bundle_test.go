@@ -23,7 +23,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"surface", func(b *bundlepb.Bundle) { b.Routes[0].Surface = "egress" }, `surface "egress"`},
 		{"route without a name", func(b *bundlepb.Bundle) { b.Routes[0].Name = "" }, `route "": want a name of its own`},
 		{"route twice", func(b *bundlepb.Bundle) { b.Routes[1].Name = "llm" }, `route "llm": want a name of its own`},
-		{"action", func(b *bundlepb.Bundle) { b.Policies[0].Rules[0].Action = "redact" }, `action "redact"`},
+		{"action", func(b *bundlepb.Bundle) { b.Policies[0].Rules[0].Action = "block" }, `action "block"`},
 		{"no action", func(b *bundlepb.Bundle) { b.Policies[0].Rules[0].Action = "" }, `action ""`},
 		{"severity", func(b *bundlepb.Bundle) { b.Policies[0].Rules[0].Severity = "dire" }, `severity "dire"`},
 		{"failure policy", func(b *bundlepb.Bundle) { b.Policies[0].FailurePolicy = "fail" }, `failurePolicy "fail"`},
@@ -78,7 +78,7 @@ func TestCompile(t *testing.T) {
 	}
 	for model, want := range map[string]filters.Action{"opus": filters.ActionDeny, "sonnet": filters.ActionAllow} {
 		x := &filters.Exchange{Route: filters.Route{Surface: filters.SurfaceLLM, Operation: "messages"}, LLM: &filters.LLM{Model: model}}
-		if d := b.Judge(x); d.Action != want {
+		if d, _ := b.Judge(x); d.Action != want {
 			t.Errorf("%s: %v", model, d.Action)
 		}
 	}

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"strconv"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -38,6 +40,14 @@ func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
 		answer.DynamicMetadata = m.cfg.Stamp.refused
 	}
 	return answer
+}
+
+// replaced puts body in the place of the request's. Envoy refuses a length that is not the body's.
+func replaced(body []byte) *extproc.CommonResponse {
+	return &extproc.CommonResponse{
+		HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader("content-length", strconv.Itoa(len(body)))}},
+		BodyMutation:   &extproc.BodyMutation{Mutation: &extproc.BodyMutation_Body{Body: body}},
+	}
 }
 
 // chunk passes bytes of the answer; last ends the answer, whether the upstream has ended it or not.

@@ -76,7 +76,7 @@ func (m *Machine) fail(code codes.Code, format string, args ...any) Output {
 func (m *Machine) intent() *filters.Record {
 	rec := m.describeRecord()
 	rec.Phase = filters.PhaseIntent
-	rec.Outcome = allowOutcome(m.decision)
+	rec.Outcome = m.passed()
 	return rec
 }
 
@@ -94,7 +94,7 @@ func (m *Machine) record(by filters.EndedBy, detail string) *filters.Record {
 
 func (m *Machine) describeRecord() *filters.Record {
 	return &filters.Record{
-		Time: m.x.Request.Time, Exchange: &m.x, Decision: m.decision, Judged: m.judged, Refusal: m.refusal,
+		Time: m.x.Request.Time, Exchange: &m.x, Decision: m.decision, Answer: m.answer, Judged: m.judged, Refusal: m.refusal,
 		Commit: m.cfg.Bundle.Commit, Bundle: m.cfg.Bundle.Version, Judging: m.judging,
 	}
 }
@@ -110,13 +110,20 @@ func (m *Machine) outcome(by filters.EndedBy) filters.Outcome {
 	case by == filters.EndedByEnvoy:
 		return filters.OutcomeError
 	default:
-		return allowOutcome(m.decision)
+		return m.passed()
 	}
 }
 
-func allowOutcome(d filters.Decision) filters.Outcome {
-	if d.Action == filters.ActionFlag {
+// passed is the outcome of what was not refused: the higher of the actions on the request and on the answer.
+func (m *Machine) passed() filters.Outcome {
+	switch max(m.decision.Action, m.answer.Action) {
+	case filters.ActionFlag:
 		return filters.OutcomeFlag
+	case filters.ActionRedact:
+		return filters.OutcomeRedact
+	case filters.ActionQuarantine:
+		return filters.OutcomeQuarantine
+	default:
+		return filters.OutcomeAllow
 	}
-	return filters.OutcomeAllow
 }

@@ -55,8 +55,10 @@ type Machine struct {
 	x        filters.Exchange
 	codec    filters.Codec
 	reader   filters.ResponseReader
-	decision filters.Decision
-	judged   bool // decision was taken
+	decision filters.Decision    // about the request
+	judged   bool                // decision was taken
+	judge    filters.AnswerJudge // what the rules say about the answer; nil: nothing
+	answer   filters.Decision    // about the answer so far
 	refusal  *filters.Refusal
 	judging  time.Duration
 

@@ -27,7 +27,7 @@ func testBundle(t testing.TB, mode string) *bundle.Bundle {
 	return b
 }
 
-// compileBundle makes a bundle that knows one key, three routes and three rules.
+// compileBundle makes a bundle that knows one key, three routes and five rules.
 func compileBundle(mode string) (*bundle.Bundle, error) {
 	digest := sha256.Sum256([]byte("bz-alice"))
 	return bundle.Compile(&bundlepb.Bundle{
@@ -43,6 +43,18 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 			Rules: []*bundlepb.Rule{
 				{Name: "no-opus", Expression: &bundlepb.Expression{Text: "llm.model.startsWith('claude-opus')", Line: 1, Column: 1}, Action: "deny", Severity: "high", Reason: "Opus is not for finance."},
 				{Name: "big", Expression: &bundlepb.Expression{Text: "llm.max_tokens > 100000", Line: 2, Column: 1}, Action: "flag", Severity: "low", Reason: "A very long answer is asked for."},
+			},
+		}, {
+			Name: "content", File: "content.yaml", Surface: "llm", FailurePolicy: "Fail", Mode: "Enforce",
+			Rules: []*bundlepb.Rule{
+				{
+					Name: "keys", Expression: &bundlepb.Expression{Text: "block.origin != 'assistant'", Line: 1, Column: 1},
+					Pattern: &bundlepb.Expression{Text: "key-[0-9]+", Line: 2, Column: 1}, Action: "redact", Severity: "low",
+				},
+				{
+					Name: "poison", Expression: &bundlepb.Expression{Text: "block.origin == 'tool_result' && block.text.contains('IGNORE')", Line: 3, Column: 1},
+					Action: "quarantine", Severity: "high", Reason: "It gives orders.",
+				},
 			},
 		}, {
 			Name: "tools", File: "tools.yaml", Surface: "mcp", FailurePolicy: "Fail", Mode: "Enforce",

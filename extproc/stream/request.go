@@ -12,6 +12,7 @@ import (
 	"bartizan/extproc/audit"
 	"bartizan/extproc/audit/ocsf"
 	"bartizan/filters"
+	"bartizan/filters/redact"
 )
 
 // requestHeaders decides all that can be decided without the body: the route, the identity, the size, the encoding.
@@ -46,7 +47,7 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 		return m.Refuse(m.tooLarge(declared))
 	}
 	if h.GetEndOfStream() {
-		out := m.judge(nil, m.headersAnswer(in))
+		out := m.judgeRequest(nil, m.headersAnswer(in))
 		if m.phase == AwaitResponseHeaders {
 			out.Admit = 1
 		}
@@ -96,23 +97,23 @@ func (m *Machine) requestBody(b *extproc.HttpBody) Output {
 	if m.cfg.Bundle.Audit.Payload == ocsf.PayloadDigest {
 		m.x.Request.BodyHash = sha256.Sum256(body)
 	}
-	return m.judge(body, &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_RequestBody{RequestBody: &extproc.BodyResponse{}}})
+	return m.judgeRequest(body, &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_RequestBody{RequestBody: &extproc.BodyResponse{}}})
 }
 
-// judge decodes body, takes the decision and lets the request on with answer, which gets the stamp here and nowhere else.
-func (m *Machine) judge(body []byte, answer *extproc.ProcessingResponse) Output {
+// judgeRequest decodes body, takes the decision and lets the request on with answer, which gets the stamp here and nowhere else.
+func (m *Machine) judgeRequest(body []byte, answer *extproc.ProcessingResponse) Output {
 	start := m.cfg.Clock()
-	err := m.codec.DecodeRequest(&m.x, body)
-	if err == nil {
-		m.decision, m.judged = m.cfg.Bundle.Judge(&m.x), true
-	}
+	changed, err := m.decide(body)
 	m.x.Forget()
 	m.judging = m.cfg.Clock().Sub(start)
 	if err != nil {
 		return m.Refuse(filters.AsRefusal(err, m.cfg.ID))
 	}
 	if d := m.decision; d.Action >= filters.ActionDeny {
-		return m.Refuse(filters.Refusal{Kind: filters.RefusedByPolicy, Message: d.Deciding.Reason, Policy: d.Deciding.Policy, Rule: d.Deciding.Rule})
+		return m.Refuse(d.Deciding.Refusal())
+	}
+	if changed != nil {
+		answer.GetRequestBody().Response = replaced(changed)
 	}
 	m.phase = AwaitResponseHeaders
 	answer.DynamicMetadata = m.cfg.Stamp.judged
@@ -121,4 +122,30 @@ func (m *Machine) judge(body []byte, answer *extproc.ProcessingResponse) Output 
 		out.Intent = m.intent()
 	}
 	return out
+}
+
+// decide reads and judges the request. It returns the body that goes on in the place of this one; nil: this one goes on.
+func (m *Machine) decide(body []byte) (changed []byte, err error) {
+	if err := m.codec.DecodeRequest(&m.x, body); err != nil {
+		return nil, err
+	}
+	var judge filters.AnswerJudge
+	m.decision, judge = m.cfg.Bundle.Judge(&m.x)
+	m.judged = true
+	if judge != nil {
+		m.judge = func(x *filters.Exchange, blocks []filters.Block) filters.Decision {
+			d := judge(x, blocks)
+			m.answer.Merge(d)
+			return d
+		}
+	}
+	if len(m.decision.Treatments) > 0 {
+		if err := m.codec.Treat(&m.x, body, m.decision.Treatments); err != nil {
+			return nil, err
+		}
+	}
+	if len(m.x.Edits) == 0 {
+		return nil, nil
+	}
+	return redact.Apply(body, m.x.Edits), nil
 }

@@ -25,7 +25,7 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 			Message: fmt.Sprintf("the upstream answered with content-encoding %q, which cannot be judged", clip(in.encoding)),
 		})
 	}
-	reader, err := m.codec.Response(&m.x, nil)
+	reader, err := m.codec.Response(&m.x, m.judge)
 	if err != nil {
 		return m.Refuse(filters.AsRefusal(err, m.cfg.ID))
 	}

@@ -213,7 +213,12 @@ func response(r *extproc.ProcessingResponse) string {
 	case *extproc.ProcessingResponse_RequestHeaders:
 		return "request_headers" + mutation(v.RequestHeaders.GetResponse().GetHeaderMutation()) + stamp
 	case *extproc.ProcessingResponse_RequestBody:
-		return "request_body" + stamp
+		common := v.RequestBody.GetResponse()
+		text := "request_body" + mutation(common.GetHeaderMutation()) + stamp
+		if body := common.GetBodyMutation().GetBody(); body != nil {
+			text += " " + string(body)
+		}
+		return text
 	case *extproc.ProcessingResponse_ResponseHeaders:
 		return "response_headers" + mutation(v.ResponseHeaders.GetResponse().GetHeaderMutation()) + stamp
 	case *extproc.ProcessingResponse_ResponseBody:

@@ -3,6 +3,7 @@ package expr
 import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
@@ -17,6 +18,7 @@ type Program struct {
 	prog   cel.Program
 	out    *types.Type
 	env    *Env
+	reads  Reads
 }
 
 // Compile compiles an expression that must be a bool: a match condition or a rule. The error stands at the mistake in the file.
@@ -49,6 +51,10 @@ func (e *Env) CompileValue(source manifest.String) (*Program, *manifest.Error) {
 	if err != nil {
 		return nil, source.Errorf("", "its cost cannot be estimated")
 	}
+	reads := e.reads(tree.Expr(), nil)
+	if reads&ReadsBlock != 0 { // evaluated for each
+		price.Max = cost.SafeMultiply(price.Max, sizeBlocks)
+	}
 	if price.Max > MaxEstimate {
 		return nil, tooExpensive(source, price.Max)
 	}
@@ -56,7 +62,7 @@ func (e *Env) CompileValue(source manifest.String) (*Program, *manifest.Error) {
 	if err != nil {
 		return nil, source.Errorf("", "cannot be evaluated: %v", err)
 	}
-	return &Program{source: source, ast: tree, prog: prog, out: checked.OutputType(), env: e}, nil
+	return &Program{source: source, ast: tree, prog: prog, out: checked.OutputType(), env: e, reads: reads}, nil
 }
 
 func tooExpensive(source manifest.String, price uint64) *manifest.Error {

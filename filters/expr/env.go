@@ -15,7 +15,7 @@ import (
 // stringsVersion pins the strings extension, so that an update of the library does not add functions unseen.
 const stringsVersion = 5
 
-// Env is what an expression of one surface may name: identity, request, llm or mcp, and the variables of its policy.
+// Env is what an expression of one surface may name: identity, request, llm or mcp, block, response, and the variables of its policy.
 type Env struct {
 	surface   filters.Surface
 	schema    *schema
@@ -51,8 +51,8 @@ func environment(surface filters.Surface) (*Env, error) {
 	options := append(language(),
 		cel.CustomTypeProvider(known), cel.CustomTypeAdapter(registry),
 		cel.Variable("identity", s.identity.celType), cel.Variable("request", s.request.celType))
-	if root := map[filters.Surface]*objectType{filters.SurfaceLLM: s.llm, filters.SurfaceMCP: s.mcp}[surface]; root != nil {
-		options = append(options, cel.Variable(string(surface), root.celType))
+	for name, t := range s.roots(surface) {
+		options = append(options, cel.Variable(name, t.celType))
 	}
 	e.base, err = cel.NewCustomEnv(options...)
 	if err != nil {
@@ -62,6 +62,17 @@ func environment(surface filters.Surface) (*Env, error) {
 		return nil, fmt.Errorf("price the functions of %s: %w", surface, err)
 	}
 	return e.with(nil)
+}
+
+// roots are the variables that only expressions about a surface have. Answers of models are not judged yet.
+func (s *schema) roots(surface filters.Surface) map[string]*objectType {
+	switch surface {
+	case filters.SurfaceLLM:
+		return map[string]*objectType{"llm": s.llm, "block": s.block}
+	case filters.SurfaceMCP:
+		return map[string]*objectType{"mcp": s.mcp, "block": s.block, "response": s.response}
+	}
+	return nil
 }
 
 // language is CEL itself: functions, macros and the limits of parsing.
@@ -83,18 +94,19 @@ func withoutFormat() cel.EnvOption {
 }
 
 func (s *schema) types() []*objectType {
-	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.annotations}
+	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.annotations, s.response}
 }
 
-// Declare returns an environment that knows variables.name besides: the value of p, evaluated at most once per exchange, when an
-// expression first reads it. Variables that are declared later may use it. The name must be a CEL identifier and new.
+// Declare returns an environment that knows variables.name besides: the value of p, evaluated at most once per exchange (or per block,
+// if it reads block), when an expression first reads it. Variables that are declared later may use it. The name must be a CEL identifier and new.
 func (e *Env) Declare(name string, p *Program) (*Env, error) {
 	if _, twice := e.variable.index[name]; twice {
 		return nil, fmt.Errorf("declare variables.%s: it is there already", name)
 	}
 	next := *e
 	next.variables = append(slices.Clip(e.variables), p)
-	f := field{name: name, typ: p.out, size: sizeOf(p.out), get: func(o *object) ref.Val { return o.value.(*Activation).evaluate(p) }}
+	at := len(e.variable.fields)
+	f := field{name: name, typ: p.out, size: sizeOf(p.out), get: func(o *object) ref.Val { return o.value.(*Activation).variable(at, p) }}
 	return next.with(append(slices.Clip(e.variable.fields), f))
 }
 

@@ -17,12 +17,15 @@ import (
 // Activation is one exchange as expressions see it.
 type Activation struct {
 	*exchange
-	variables *object // of the policy that is judged; nil for one without
+	variables *object     // of the policy that is judged; nil for one without
+	block     *object     // the block that is judged; nil where none is
+	outer     *Activation // what this one was made of for blocks: it has the variables that do not read block
 }
 
 // exchange is what the activations of all policies share.
 type exchange struct {
 	identity, request, body object
+	response                object // without a type before there is an answer
 	surface                 string
 	meter                   *meter
 }
@@ -46,6 +49,30 @@ func (e *Env) NewActivation(x *filters.Exchange) *Activation {
 	return (&Activation{exchange: shared}).For(e)
 }
 
+// NewAnswerActivation prepares the evaluation of expressions about one message of the answer to x, which has these blocks.
+func (e *Env) NewAnswerActivation(x *filters.Exchange, blocks []filters.Block) *Activation {
+	a := e.NewActivation(x)
+	a.response = object{typ: e.schema.response, value: &message{&x.Response, blocks}}
+	return a
+}
+
+// ForBlocks is the activation for programs of the same environment that read block. Focus says which.
+func (a *Activation) ForBlocks(e *Env) *Activation {
+	next := &Activation{exchange: a.exchange, outer: a, block: &object{typ: e.schema.block}}
+	if a.variables != nil {
+		next.variables = &object{typ: a.variables.typ, value: next}
+	}
+	return next
+}
+
+// Focus makes b the block that is judged.
+func (a *Activation) Focus(b *filters.Block) {
+	*a.block = object{typ: a.block.typ, value: b}
+	if a.variables != nil {
+		clear(a.variables.read)
+	}
+}
+
 // For is the activation for programs of e, an environment that was declared from the one that made a. What was read of the exchange
 // and what was spent is shared; variables are e's own.
 func (a *Activation) For(e *Env) *Activation {
@@ -66,6 +93,10 @@ func (a *Activation) ResolveName(name string) (any, bool) {
 		return &a.request, true
 	case "variables":
 		return a.variables, a.variables != nil
+	case "block":
+		return a.block, a.block != nil
+	case "response":
+		return &a.response, a.response.typ != nil
 	case a.surface:
 		if a.body.typ == nil {
 			return types.NewErr("the request body was not decoded"), true
@@ -118,6 +149,14 @@ func (p *Program) run(a *Activation) (ref.Val, error) {
 		return nil, p.failure(err)
 	}
 	return v, nil
+}
+
+// variable is the value of the variable p, which is number at of its policy.
+func (a *Activation) variable(at int, p *Program) ref.Val {
+	if a.outer != nil && p.reads&ReadsBlock == 0 {
+		return a.outer.variables.field(at)
+	}
+	return a.evaluate(p)
 }
 
 // evaluate is run for a variable: a failure becomes a value that fails whoever reads it.

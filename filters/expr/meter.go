@@ -44,6 +44,17 @@ func charge(frame *interpreter.ExecutionFrame, price uint64) {
 	tracker.EvalVarArgs(nil, 0, charged{}, nil, nil)
 }
 
+// pay counts work that is done outside of an evaluation, unless it would cost more than one may.
+func (m *meter) pay(price uint64) bool {
+	if price >= MaxCost {
+		return false
+	}
+	defer m.begin()()
+	m.price = 1 + price
+	m.tracker.EvalVarArgs(nil, 0, charged{}, nil, nil)
+	return true
+}
+
 // charged is the call as which the tracker counts m.price: it has no method to add a number, and its way for calls allocates.
 type charged struct{}
 

@@ -24,6 +24,9 @@ func (e *Env) CompilePartial(source manifest.String, later []string) (*Program, 
 	if err != nil {
 		return nil, err
 	}
+	if p.reads&(ReadsBlock|ReadsResponse) != 0 {
+		return nil, source.Errorf("content is judged by the rules of a Policy", "block and response are not there when it is asked what may be called")
+	}
 	ast.PreOrderVisit(p.ast.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		if err != nil || x.Kind() != ast.SelectKind || !x.AsSelect().IsTestOnly() {
 			return

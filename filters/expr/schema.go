@@ -26,6 +26,7 @@ type schema struct {
 	identity, claimed, request    *objectType
 	llm, tool, declaration, block *objectType
 	mcp, mcpTool, annotations     *objectType
+	response                      *objectType
 }
 
 func text[T any](name string, size uint64, get func(*T) string) field {
@@ -68,6 +69,7 @@ func newSchema(adapter types.Adapter) *schema {
 		truth("registered", func(t *filters.MCPTool) bool { return t.Registered }),
 		nested("annotations", s.annotations, func(t *filters.MCPTool) *filters.ToolAnnotations { return &t.Annotations }))
 	s.mcp = mcpType(s)
+	s.response = responseType(s)
 	return s
 }
 
@@ -170,4 +172,20 @@ func mcpType(s *schema) *objectType {
 		text("owner", sizeName, func(x *filters.Exchange) string { return x.MCP.About.Owner }),
 		text("classification", sizeName, func(x *filters.Exchange) string { return x.MCP.About.Classification }),
 		listOf(s, "blocks", s.block, sizeBlocks, func(x *filters.Exchange) []filters.Block { return x.Blocks }))
+}
+
+// message is one message of an answer as expressions see it.
+type message struct {
+	*filters.Response
+	blocks []filters.Block
+}
+
+func responseType(s *schema) *objectType {
+	return newObjectType("Response",
+		whole("status", func(m *message) int64 { return int64(m.Status) }),
+		text("media_type", sizeName, func(m *message) string { return m.MediaType }),
+		text("error", sizeName, func(m *message) string { return m.Error }),
+		text("kind", sizeName, func(m *message) string { return m.Message.Kind }),
+		text("method", sizeName, func(m *message) string { return m.Message.Method }),
+		listOf(s, "blocks", s.block, sizeBlocks, func(m *message) []filters.Block { return m.blocks }))
 }

@@ -110,7 +110,8 @@ func (s sizes) pathSize(path []string) uint64 {
 // root is the object type of a variable.
 func (e *Env) root(name string) *objectType {
 	return map[string]*objectType{
-		"identity": e.schema.identity, "request": e.schema.request, "llm": e.schema.llm, "mcp": e.schema.mcp, "variables": e.variable,
+		"identity": e.schema.identity, "request": e.schema.request, "llm": e.schema.llm, "mcp": e.schema.mcp,
+		"block": e.schema.block, "response": e.schema.response, "variables": e.variable,
 	}[name]
 }
 

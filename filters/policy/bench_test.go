@@ -55,7 +55,7 @@ func BenchmarkJudge(b *testing.B) {
 			set := mustLoad(b, string(rules))
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := set.Judge(x); len(d.Verdicts) > 0 {
+				if d, _ := set.Judge(x); len(d.Verdicts) > 0 {
 					b.Fatal(d.Verdicts)
 				}
 			}

@@ -31,6 +31,18 @@ type compiled struct {
 type compiledRule struct {
 	*Rule
 	program *expr.Program
+	mask    *expr.Mask // redact
+	scope   scope
+}
+
+// scope is what a rule is about, which follows from what it reads.
+type scope struct {
+	answer bool // reads response: about the answer, message by message
+	blocks bool // reads block: about each block; of the request too, if it does not read response
+}
+
+func scopeOf(p *expr.Program) scope {
+	return scope{answer: p.Reads()&expr.ReadsResponse != 0, blocks: p.Reads()&expr.ReadsBlock != 0}
 }
 
 // Compile type checks and prices every expression. It keeps the policies, which must not change afterwards. The errors are all of
@@ -129,12 +141,49 @@ func (c *compiler) expressions(p *Policy, env *expr.Env) *compiled {
 		out.env = next
 	}
 	for _, m := range p.MatchConditions {
-		out.conditions = append(out.conditions, c.expression(out.env, m, broken))
+		program := c.expression(out.env, m, broken)
+		if program != nil && program.Reads()&(expr.ReadsBlock|expr.ReadsResponse) != 0 {
+			c.errs = append(c.errs, m.Errorf("put it into the expression of a rule", "matchConditions are about the request, and cannot read block or response"))
+		}
+		out.conditions = append(out.conditions, program)
 	}
 	for i := range p.Rules {
-		out.rules = append(out.rules, compiledRule{&p.Rules[i], c.expression(out.env, p.Rules[i].Expression, broken)})
+		r := &p.Rules[i]
+		out.rules = append(out.rules, c.rule(r, c.expression(out.env, r.Expression, broken)))
 	}
 	return out
+}
+
+// rule holds a rule's action against what its expression reads.
+func (c *compiler) rule(r *Rule, program *expr.Program) compiledRule {
+	out := compiledRule{Rule: r, program: program}
+	if program == nil {
+		return out
+	}
+	out.scope = scopeOf(program)
+	switch {
+	case !out.scope.blocks && (r.Action == filters.ActionRedact || r.Action == filters.ActionQuarantine):
+		c.errs = append(c.errs, r.Expression.Errorf("read block, as in block.origin == 'tool_result'", "the action %s is for blocks, and the expression reads none", r.Action))
+	case (out.scope.blocks || out.scope.answer) && program.Reads()&expr.ReadsContent != 0:
+		c.errs = append(c.errs, r.Expression.Errorf("put what it says of the request into matchConditions, or read block instead",
+			"the request's blocks and arguments are not kept until the answer is judged"))
+	}
+	if r.Action == filters.ActionRedact {
+		out.mask = c.mask(r)
+	}
+	return out
+}
+
+func (c *compiler) mask(r *Rule) *expr.Mask {
+	if r.Pattern.Value == "" { // of a bundle: a document's was required
+		c.report(r.Expression.Position, "rule %q: the action redact needs a pattern", r.Name)
+		return nil
+	}
+	mask, bad := expr.CompileMask(r.Pattern)
+	if bad != nil {
+		c.errs = append(c.errs, bad)
+	}
+	return mask
 }
 
 func (c *compiler) expression(env *expr.Env, source manifest.String, broken []string) *expr.Program {

@@ -30,6 +30,7 @@ type ruleSpec struct {
 	Name       *manifest.String  `yaml:"name"`
 	On         []manifest.String `yaml:"on"`
 	Expression *manifest.String  `yaml:"expression"`
+	Pattern    *manifest.String  `yaml:"pattern"`
 	Action     *manifest.String  `yaml:"action"`
 	Severity   *manifest.String  `yaml:"severity"`
 	Reason     *manifest.String  `yaml:"reason"`
@@ -154,7 +155,7 @@ func (d *decoder) rules(specs []ruleSpec, surface filters.Surface) []Rule {
 		d.unique(seen, name)
 		out = append(out, Rule{
 			Name: name.Value, On: d.on(s.On, surface), Expression: d.required(s.Expression, s.Place, "expression"),
-			Action: d.action(&s), Severity: enum(d, s.Severity, s.Place, "severity", severities(), filters.SeverityMedium), Reason: d.reason(&s),
+			Action: d.action(&s), Pattern: d.pattern(&s), Severity: enum(d, s.Severity, s.Place, "severity", severities(), filters.SeverityMedium), Reason: d.reason(&s),
 		})
 	}
 	return out
@@ -183,19 +184,36 @@ func (d *decoder) action(s *ruleSpec) filters.Action {
 	name := d.required(s.Action, s.Place, "action")
 	action, ok := filters.ParseAction(name.Value)
 	if !ok && name.Value != "" {
-		d.report(name.Errorf(manifest.Suggest(name.Value, []string{"allow", "flag", "deny"}), "unknown action"))
+		d.report(name.Errorf(manifest.Suggest(name.Value, []string{"allow", "flag", "redact", "quarantine", "deny"}), "unknown action"))
 	}
 	return action
 }
 
 func (d *decoder) reason(s *ruleSpec) string {
-	if s.Reason != nil && s.Reason.Value != "" {
+	switch {
+	case s.Reason != nil && s.Reason.Value != "":
 		return s.Reason.Value
-	}
-	if s.Action != nil && s.Action.Value == filters.ActionDeny.String() {
+	case s.asks(filters.ActionDeny):
 		d.missing(s.Place, "reason", "whoever is refused reads it")
+	case s.asks(filters.ActionQuarantine):
+		d.missing(s.Place, "reason", "it stands in the notice that replaces the block")
 	}
 	return ""
+}
+
+// pattern reads what a rule masks: redact needs it, nothing else has a use for it.
+func (d *decoder) pattern(s *ruleSpec) manifest.String {
+	switch {
+	case s.asks(filters.ActionRedact):
+		return d.required(s.Pattern, s.Place, "pattern")
+	case s.Pattern != nil:
+		d.report(s.Pattern.Errorf("a condition belongs into expression, as in block.text.matches(...)", "pattern is for the action redact"))
+	}
+	return manifest.String{}
+}
+
+func (s *ruleSpec) asks(a filters.Action) bool {
+	return s.Action != nil && s.Action.Value == a.String()
 }
 
 func severities() []filters.Severity {

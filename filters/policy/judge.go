@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 
 	"bartizan/filters"
@@ -13,50 +14,148 @@ const conditionsRule = "matchConditions"
 // unjudged is the reason of a refusal that failurePolicy made.
 const unjudged = "A rule that applies to this request could not be evaluated, and its policy refuses what it cannot judge."
 
-// Judge decides about the request of x, whose body is decoded.
-func (s *Set) Judge(x *filters.Exchange) filters.Decision {
+// Judge decides about the request of x, whose body is decoded. It returns what decides about the answer, too; nil where no rule does.
+func (s *Set) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge) {
 	on := s.surfaces[x.Route.Surface]
 	if on == nil {
-		return filters.Decision{}
+		return filters.Decision{}, nil
 	}
-	var verdicts []filters.Verdict
+	j := judgement{operation: x.Operation(), blocks: x.Blocks}
 	base := on.env.NewActivation(x)
-	operation := x.Operation()
+	var follow []*compiled // the policies that have something to say about the answer
 	for _, p := range on.policies {
-		if p.concerns(operation) {
-			verdicts = p.judge(base.For(p.env), operation, verdicts)
+		if p.concerns(j.operation) && j.policy(p, base.For(p.env)) && p.concernsAnswers(j.operation) {
+			follow = append(follow, p)
 		}
 	}
-	return decide(verdicts)
+	return j.decide(), on.answers(follow, j.operation)
 }
 
-// judge appends the verdicts of one policy.
-func (p *compiled) judge(a *expr.Activation, operation string, verdicts []filters.Verdict) []filters.Verdict {
-	switch applies, err := p.applies(a); {
-	case err != nil:
-		return append(verdicts, p.failed(&Rule{Name: conditionsRule, Severity: filters.SeverityMedium}, err))
-	case !applies:
-		return verdicts
+// answers judges by the policies whose matchConditions held for the request.
+func (s *surface) answers(policies []*compiled, operation string) filters.AnswerJudge {
+	if len(policies) == 0 {
+		return nil
 	}
+	return func(x *filters.Exchange, blocks []filters.Block) filters.Decision {
+		j := judgement{operation: operation, blocks: blocks, answer: true}
+		base := s.env.NewAnswerActivation(x, blocks)
+		for _, p := range policies {
+			j.rules(p, base.For(p.env))
+		}
+		return j.decide()
+	}
+}
+
+// judgement collects the verdicts about a request or a message of an answer.
+type judgement struct {
+	operation  string
+	blocks     []filters.Block
+	answer     bool
+	verdicts   []filters.Verdict
+	treatments map[int]*filters.Treatment // by block
+}
+
+// policy judges a request by one policy, and says whether its matchConditions hold.
+func (j *judgement) policy(p *compiled, a *expr.Activation) bool {
+	applies, err := p.applies(a)
+	if err != nil {
+		j.verdicts = append(j.verdicts, p.failed(&Rule{Name: conditionsRule, Severity: filters.SeverityMedium}, err))
+	}
+	if applies {
+		j.rules(p, a)
+	}
+	return applies
+}
+
+// rules appends the verdicts of the rules that are about what is judged.
+func (j *judgement) rules(p *compiled, a *expr.Activation) {
+	var each *expr.Activation // made when the first rule is about blocks
 	for i := range p.rules {
 		r := &p.rules[i]
-		if !r.concerns(operation) {
-			continue
-		}
-		switch matched, err := r.program.Eval(a); {
-		case err != nil:
-			verdicts = append(verdicts, p.failed(r.Rule, err))
-		case matched:
-			verdicts = append(verdicts, p.verdict(r.Rule, filters.Matched, r.Action))
+		switch {
+		case !r.concerns(j.operation), r.scope.answer && !j.answer, j.answer && !r.aboutAnswers():
+		case r.scope.blocks:
+			if each == nil {
+				each = a.ForBlocks(p.env)
+			}
+			j.eachBlock(p, r, each)
+		default:
+			switch matched, err := r.program.Eval(a); {
+			case err != nil:
+				j.verdicts = append(j.verdicts, p.failed(r.Rule, err))
+			case matched:
+				j.verdicts = append(j.verdicts, p.verdict(r.Rule, filters.Matched, r.Action))
+			}
 		}
 	}
-	return verdicts
+}
+
+// eachBlock judges all blocks by one rule, which gives one verdict at most.
+func (j *judgement) eachBlock(p *compiled, r *compiledRule, a *expr.Activation) {
+	v := p.verdict(r.Rule, filters.Matched, r.Action)
+	for i := range j.blocks {
+		a.Focus(&j.blocks[i])
+		matched, err := r.matches(a, &j.blocks[i])
+		if err != nil {
+			j.verdicts = append(j.verdicts, p.failed(r.Rule, err))
+			return
+		}
+		if !matched {
+			continue
+		}
+		if v.Blocks++; v.Blocks == 1 {
+			v.Pointer = j.blocks[i].Pointer
+		}
+		if !v.Observed {
+			j.treat(i, r, &v)
+		}
+	}
+	if v.Blocks > 0 {
+		j.verdicts = append(j.verdicts, v)
+	}
+}
+
+func (r *compiledRule) matches(a *expr.Activation, b *filters.Block) (bool, error) {
+	matched, err := r.program.Eval(a)
+	if err != nil || !matched || r.mask == nil {
+		return matched, err
+	}
+	return r.mask.Matches(a, b)
+}
+
+// treat notes what is to be done with block i. Of several actions the highest is taken, and of several notices the first.
+func (j *judgement) treat(i int, r *compiledRule, v *filters.Verdict) {
+	if r.Action != filters.ActionRedact && r.Action != filters.ActionQuarantine {
+		return
+	}
+	if j.treatments == nil {
+		j.treatments = map[int]*filters.Treatment{}
+	}
+	t := j.treatments[i]
+	if t == nil {
+		t = &filters.Treatment{Block: i}
+		j.treatments[i] = t
+	}
+	switch {
+	case r.mask != nil:
+		t.Masks = append(t.Masks, r.mask.Pattern())
+	case t.Notice == "":
+		t.Notice = v.Notice()
+	}
+	t.Action = max(t.Action, r.Action)
 }
 
 // concerns tells whether any rule of the policy looks at an operation: if none does, its conditions cost nothing.
 func (p *compiled) concerns(operation string) bool {
 	return slices.ContainsFunc(p.rules, func(r compiledRule) bool { return r.concerns(operation) })
 }
+
+// concernsAnswers tells whether any of them looks at its answer.
+func (p *compiled) concernsAnswers(operation string) bool {
+	return slices.ContainsFunc(p.rules, func(r compiledRule) bool { return r.concerns(operation) && r.aboutAnswers() })
+}
+
+func (r *compiledRule) aboutAnswers() bool { return r.scope.answer || r.scope.blocks }
 
 func (r *Rule) concerns(operation string) bool {
 	return len(r.On) == 0 || slices.Contains(r.On, operation)
@@ -97,16 +196,22 @@ func (p *compiled) verdict(r *Rule, outcome filters.VerdictOutcome, action filte
 
 // decide sums verdicts up: the highest action wins, and the first verdict that asks for it decides. A verdict that is only observed,
 // and a failure that is ignored, decide nothing.
-func decide(verdicts []filters.Verdict) filters.Decision {
-	d := filters.Decision{Verdicts: verdicts}
-	for i := range verdicts {
-		v := &verdicts[i]
+func (j *judgement) decide() filters.Decision {
+	d := filters.Decision{Verdicts: j.verdicts}
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
 		if v.Observed || v.Outcome == filters.Failed && v.Action == filters.ActionAllow {
 			continue
 		}
 		if d.Deciding == nil || v.Action > d.Action {
 			d.Action, d.Deciding = v.Action, v
 		}
+	}
+	if d.Action == filters.ActionDeny {
+		return d
+	}
+	for _, i := range slices.Sorted(maps.Keys(j.treatments)) {
+		d.Treatments = append(d.Treatments, *j.treatments[i])
 	}
 	return d
 }

@@ -113,7 +113,7 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := mustLoad(t, c.policies).Judge(exchange())
+			d, _ := mustLoad(t, c.policies).Judge(exchange())
 			deciding := ""
 			if d.Deciding != nil {
 				deciding = d.Deciding.Policy + "/" + d.Deciding.Rule
@@ -141,7 +141,7 @@ func outline(d filters.Decision) []string {
 }
 
 func TestVerdictSaysWhy(t *testing.T) {
-	d := mustLoad(t, document("p", "", "a flag request.headers['absent'] == ''", "b flag true")).Judge(exchange())
+	d, _ := mustLoad(t, document("p", "", "a flag request.headers['absent'] == ''", "b flag true")).Judge(exchange())
 	want := []filters.Verdict{
 		{
 			Policy: "p", Rule: "a", Outcome: filters.Failed, Action: filters.ActionDeny, Severity: filters.SeverityMedium,
@@ -156,13 +156,13 @@ func TestVerdictSaysWhy(t *testing.T) {
 
 func TestJudgeWithout(t *testing.T) {
 	set := mustLoad(t, document("p", "", "a flag llm.stream"))
-	if d := set.Judge(&filters.Exchange{Route: filters.Route{Surface: filters.SurfaceMCP}}); d.Action != filters.ActionAllow || d.Verdicts != nil {
+	if d, _ := set.Judge(&filters.Exchange{Route: filters.Route{Surface: filters.SurfaceMCP}}); d.Action != filters.ActionAllow || d.Verdicts != nil {
 		t.Errorf("no policy of the surface: %v", d)
 	}
-	if d := set.Judge(&filters.Exchange{Route: filters.Route{Surface: filters.SurfaceLLM}}); d.Action != filters.ActionDeny {
+	if d, _ := set.Judge(&filters.Exchange{Route: filters.Route{Surface: filters.SurfaceLLM}}); d.Action != filters.ActionDeny {
 		t.Errorf("a body that was not decoded: %v", d)
 	}
-	if d := (&Set{}).Judge(exchange()); d.Action != filters.ActionAllow {
+	if d, _ := (&Set{}).Judge(exchange()); d.Action != filters.ActionAllow {
 		t.Errorf("no policies: %v", d)
 	}
 }
@@ -170,13 +170,13 @@ func TestJudgeWithout(t *testing.T) {
 // TestJudgeChangesNothing also shows under -race that one set serves many streams.
 func TestJudgeChangesNothing(t *testing.T) {
 	set := mustLoad(t, string(read(t, "testdata/finance.good.yaml")))
-	want := set.Judge(exchange())
+	want, _ := set.Judge(exchange())
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
 			x := exchange()
 			for range 50 {
-				if got := set.Judge(x); !reflect.DeepEqual(got, want) {
+				if got, _ := set.Judge(x); !reflect.DeepEqual(got, want) {
 					t.Errorf("got %v, want %v", got, want)
 				}
 			}
@@ -205,7 +205,7 @@ func BenchmarkTwentyRules(b *testing.B) {
 	set, x := mustLoad(b, twentyRules()), exchange()
 	b.ReportAllocs()
 	for b.Loop() {
-		if set.Judge(x).Action != filters.ActionAllow {
+		if d, _ := set.Judge(x); d.Action != filters.ActionAllow {
 			b.Fatal("matched")
 		}
 	}
@@ -235,7 +235,7 @@ func BenchmarkText(b *testing.B) {
 			b.SetBytes(512 * 18 * 114)
 			b.ReportAllocs()
 			for b.Loop() {
-				if set.Judge(x).Action != filters.ActionAllow {
+				if d, _ := set.Judge(x); d.Action != filters.ActionAllow {
 					b.Fatal("matched")
 				}
 			}
@@ -266,7 +266,8 @@ func TestNothingOutlives(t *testing.T) {
 		runtime.AddCleanup(&data[0], func(c chan struct{}) { close(c) }, gone)
 		x := exchange()
 		x.Blocks = []filters.Block{{Data: data}}
-		return set.Judge(x)
+		d, _ := set.Judge(x)
+		return d
 	}()
 	for range 10 {
 		runtime.GC() // more than once: CEL keeps its frames in pools

@@ -57,9 +57,10 @@ type Rule struct {
 	Name       string
 	On         []string // operations (llm) or methods (mcp); empty: all
 	Expression manifest.String
+	Pattern    manifest.String // redact: what is masked, in RE2; else empty
 	Action     filters.Action
 	Severity   filters.Severity
-	Reason     string // for the person who is refused; required for deny
+	Reason     string // for the person who is refused or reads a notice; required for deny and quarantine
 }
 
 // operations are the names that on may hold: the operations that the codecs of a surface decode.

@@ -627,6 +627,7 @@ type Rule struct {
 	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
 	Severity      string                 `protobuf:"bytes,5,opt,name=severity,proto3" json:"severity,omitempty"`
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Pattern       *Expression            `protobuf:"bytes,7,opt,name=pattern,proto3" json:"pattern,omitempty"` // action "redact": a regular expression (RE2)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -701,6 +702,13 @@ func (x *Rule) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Rule) GetPattern() *Expression {
+	if x != nil {
+		return x.Pattern
+	}
+	return nil
 }
 
 type Audit struct {
@@ -870,7 +878,7 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12>\n" +
 	"\n" +
 	"expression\x18\x02 \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\n" +
-	"expression\"\xb6\x01\n" +
+	"expression\"\xf0\x01\n" +
 	"\x04Rule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02on\x18\x02 \x03(\tR\x02on\x12>\n" +
@@ -879,7 +887,8 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"expression\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x1a\n" +
 	"\bseverity\x18\x05 \x01(\tR\bseverity\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"M\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x128\n" +
+	"\apattern\x18\a \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\apattern\"M\n" +
 	"\x05Audit\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\tR\apayload\x12\x16\n" +
@@ -926,11 +935,12 @@ var file_xds_bundlepb_bundle_proto_depIdxs = []int32{
 	8,  // 9: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
 	6,  // 10: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
 	6,  // 11: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	6,  // 12: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_xds_bundlepb_bundle_proto_init() }

@@ -20,9 +20,13 @@ func bundlePolicies(policies []*policy.Policy) []*bundlepb.Policy {
 			b.Variables = append(b.Variables, &bundlepb.Variable{Name: v.Name, Expression: expression(v.Expression)})
 		}
 		for _, r := range p.Rules {
-			b.Rules = append(b.Rules, &bundlepb.Rule{
+			rule := &bundlepb.Rule{
 				Name: r.Name, On: r.On, Expression: expression(r.Expression), Action: r.Action.String(), Severity: string(r.Severity), Reason: r.Reason,
-			})
+			}
+			if r.Pattern.Value != "" {
+				rule.Pattern = expression(r.Pattern)
+			}
+			b.Rules = append(b.Rules, rule)
 		}
 		out = append(out, b)
 	}

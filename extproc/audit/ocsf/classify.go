@@ -37,8 +37,20 @@ func classify(r *filters.Record, x *filters.Exchange) class {
 		c.disposition = enum{27, "Error"}
 	case r.Outcome == filters.OutcomeFlag:
 		c.disposition = enum{19, "Alert"}
+	case r.Outcome == filters.OutcomeRedact:
+		c.action, c.disposition = enum{4, "Modified"}, enum{11, "Corrected"}
+	case r.Outcome == filters.OutcomeQuarantine:
+		c.action, c.disposition = enum{4, "Modified"}, enum{3, "Quarantined"}
 	}
 	return c
+}
+
+// deciding is the verdict that decided: about the request, or about the answer where that came to a higher action.
+func deciding(r *filters.Record) *filters.Verdict {
+	if r.Decision.Deciding == nil || r.Answer.Deciding != nil && r.Answer.Action > r.Decision.Action {
+		return r.Answer.Deciding
+	}
+	return r.Decision.Deciding
 }
 
 func refused(k filters.RefusalKind) enum {
@@ -83,10 +95,11 @@ func severity(r *filters.Record) enum {
 	if r.Outcome == filters.OutcomeError {
 		top = enum{3, "Medium"}
 	}
-	for i := range r.Decision.Verdicts {
-		v := &r.Decision.Verdicts[i]
-		if s := ranked(v.Severity); v.Outcome != filters.NotMatched && s.id > top.id {
-			top = s
+	for _, verdicts := range [...][]filters.Verdict{r.Decision.Verdicts, r.Answer.Verdicts} {
+		for i := range verdicts {
+			if s := ranked(verdicts[i].Severity); verdicts[i].Outcome != filters.NotMatched && s.id > top.id {
+				top = s
+			}
 		}
 	}
 	return top

@@ -169,7 +169,7 @@ func (e *event) metadata() {
 }
 
 func (e *event) policy() {
-	v := e.r.Decision.Deciding
+	v := deciding(e.r)
 	if v == nil {
 		return
 	}

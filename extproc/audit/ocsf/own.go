@@ -10,11 +10,12 @@ import (
 func (e *event) own() {
 	unmapped := e.open("unmapped", '{')
 	b := e.open("bartizan", '{')
+	e.decision("answer_decision", e.r.Answer)
 	e.blocks()
 	e.str("bundle", e.r.Bundle, limitName)
 	e.claimed()
 	e.str("commit", e.r.Commit, limitName)
-	e.decision()
+	e.decision("decision", e.r.Decision)
 	e.str("decision_id", e.x.ID, limitName)
 	e.str("detail", e.r.Detail, limitText)
 	e.str("ended_by", string(e.r.EndedBy), limitName)
@@ -66,9 +67,11 @@ func (e *event) claimed() {
 	e.end(m, '}')
 }
 
-func (e *event) decision() {
-	d := e.r.Decision
-	m := e.open("decision", '{')
+func (e *event) decision(key string, d filters.Decision) {
+	if key != "decision" && len(d.Verdicts) == 0 {
+		return // of an answer that no rule is about
+	}
+	m := e.open(key, '{')
 	e.lit("action", d.Action.String())
 	e.count("omitted", int64(max(len(d.Verdicts)-limitItems, 0)))
 	list := e.open("verdicts", '[')
@@ -82,9 +85,11 @@ func (e *event) decision() {
 func (e *event) verdict(v *filters.Verdict) {
 	e.item()
 	e.lit("action", v.Action.String())
+	e.count("blocks", int64(v.Blocks))
 	e.str("error", v.Error, limitText)
 	e.flag("observed", v.Observed)
 	e.str("outcome", string(v.Outcome), limitName)
+	e.str("pointer", v.Pointer, limitText)
 	e.str("policy", v.Policy, limitName)
 	e.str("reason", v.Reason, limitText)
 	e.str("rule", v.Rule, limitName)
@@ -177,6 +182,8 @@ func (e *event) response() {
 	m := e.open("response", '{')
 	e.int("bytes", p.Bytes)
 	e.bool("complete", p.Complete)
+	e.count("content_blocks", int64(p.Content.Blocks))
+	e.count("content_bytes", p.Content.Bytes)
 	e.str("error", p.Error, limitName)
 	e.count("events", p.Events)
 	e.str("media_type", p.MediaType, limitName)

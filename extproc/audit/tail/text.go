@@ -73,6 +73,8 @@ func paint(outcome string, colour bool) string {
 		code = "31"
 	case filters.OutcomeFlag:
 		code = "33"
+	case filters.OutcomeRedact, filters.OutcomeQuarantine:
+		code = "35"
 	case filters.OutcomeAborted:
 		code = "2"
 	}

@@ -22,7 +22,7 @@ func TestNoRuleMatches(t *testing.T) {
 		if err := codec.DecodeRequest(x, body); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if d := b.Judge(x); len(d.Verdicts) > 0 {
+		if d, _ := b.Judge(x); len(d.Verdicts) > 0 {
 			t.Errorf("%s: verdicts %+v", name, d.Verdicts)
 		}
 		t.Logf("%s: %d bytes, %d blocks, %d tools", name, len(body), len(x.Blocks), len(x.LLM.Tools))

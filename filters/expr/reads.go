@@ -1,0 +1,88 @@
+package expr
+
+import (
+	"slices"
+
+	"cel.dev/cel-go/common/ast"
+)
+
+// Reads says what an expression reads that is not there all the time.
+type Reads uint8
+
+// What is not there all the time.
+const (
+	ReadsBlock    Reads = 1 << iota // block: one block at a time
+	ReadsResponse                   // response: once an answer has come
+	ReadsContent                    // llm.blocks, mcp.blocks, mcp.arguments: until the request is judged
+)
+
+// Reads tells what the expression and the variables that it names read.
+func (p *Program) Reads() Reads { return p.reads }
+
+// reads finds what tree reads. Names that a macro such as exists introduces hide ours.
+func (e *Env) reads(tree ast.Expr, hidden []string) Reads {
+	switch tree.Kind() {
+	case ast.IdentKind:
+		return e.readsRoot(tree, "", hidden)
+	case ast.SelectKind:
+		s := tree.AsSelect()
+		if s.Operand().Kind() == ast.IdentKind {
+			return e.readsRoot(s.Operand(), s.FieldName(), hidden)
+		}
+		return e.reads(s.Operand(), hidden)
+	case ast.CallKind:
+		call := tree.AsCall()
+		found := e.readsAll(call.Args(), hidden)
+		if call.IsMemberFunction() {
+			found |= e.reads(call.Target(), hidden)
+		}
+		return found
+	case ast.ListKind:
+		return e.readsAll(tree.AsList().Elements(), hidden)
+	case ast.MapKind:
+		var found Reads
+		for _, entry := range tree.AsMap().Entries() {
+			found |= e.reads(entry.AsMapEntry().Key(), hidden) | e.reads(entry.AsMapEntry().Value(), hidden)
+		}
+		return found
+	case ast.ComprehensionKind:
+		c := tree.AsComprehension()
+		inner := append(slices.Clip(hidden), c.IterVar(), c.IterVar2(), c.AccuVar())
+		return e.readsAll([]ast.Expr{c.IterRange(), c.AccuInit()}, hidden) | e.readsAll([]ast.Expr{c.LoopCondition(), c.LoopStep(), c.Result()}, inner)
+	}
+	return 0
+}
+
+func (e *Env) readsAll(trees []ast.Expr, hidden []string) Reads {
+	var found Reads
+	for _, t := range trees {
+		found |= e.reads(t, hidden)
+	}
+	return found
+}
+
+func (e *Env) readsRoot(ident ast.Expr, field string, hidden []string) Reads {
+	name := ident.AsIdent()
+	if slices.Contains(hidden, name) {
+		return 0
+	}
+	switch name {
+	case "block":
+		return ReadsBlock
+	case "response":
+		return ReadsResponse
+	case "variables":
+		var found Reads
+		for i, v := range e.variables {
+			if field == "" || e.variable.fields[i].name == field {
+				found |= v.reads
+			}
+		}
+		return found
+	case string(e.surface):
+		if field == "" || field == "blocks" || field == "arguments" { // "": [mcp].exists(m, m.arguments ...)
+			return ReadsContent
+		}
+	}
+	return 0
+}
