@@ -14,7 +14,7 @@ QUICK    := -ldflags=-w $(foreach module,$(LARGE),-gcflags='$(module)/...=-N -l 
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the binary into .bartizan/bin
@@ -36,6 +36,10 @@ up: build ## Run the gateway on this machine, with a starter policy repository i
 test: ## All tests: unit with the race detector, golden transcripts, end to end through real Envoy
 	$(GO) test -race $$($(GO) list ./... | grep -v /test/)
 	$(GO) test -count=1 $$($(GO) list ./test/...)
+
+.PHONY: test-conformance
+test-conformance: ## The official MCP conformance suites of both revisions through the gate (needs npm)
+	$(GO) run ./test/conformance -write test/conformance/FAILING.md
 
 .PHONY: bench
 bench: build ## Bare Envoy, a no-op processor and Bartizan under the same load; rewrites test/load/RESULTS.md

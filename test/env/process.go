@@ -116,7 +116,7 @@ var build = sync.OnceValues(func() (string, error) {
 	if given := os.Getenv("BARTIZAN_BINARY"); given != "" {
 		return given, nil
 	}
-	root, err := moduleRoot()
+	root, err := ModuleRoot()
 	if err != nil {
 		return "", err
 	}
@@ -158,8 +158,8 @@ func removeOld(dir, but string) error {
 	return err
 }
 
-// moduleRoot is the folder of go.mod above the working directory.
-func moduleRoot() (string, error) {
+// ModuleRoot is the folder of go.mod above the working directory.
+func ModuleRoot() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
