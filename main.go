@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +24,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
-	"google.golang.org/grpc/credentials"
 
 	"bartizan/envoy"
 	"bartizan/envoy/socket"
@@ -61,6 +58,7 @@ type cli struct {
 	Verify  verifyCmd  `cmd:"" help:"Prove that no record is missing or changed."`
 	Extproc extprocCmd `cmd:"" help:"Run the inspection service alone."`
 	Xds     xdsCmd     `cmd:"" name:"xds" help:"Run the control server alone."`
+	Boot    bootCmd    `cmd:"" name:"bootstrap" help:"Write what an Envoy of its own container starts with."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -267,7 +265,7 @@ func (c *upCmd) envoy(ctx, inner context.Context, first beginning, log *slog.Log
 	defer cancel()
 	defer context.AfterFunc(inner, cancel)()
 	process, err := envoy.Start(start, envoy.Config{
-		RunDir: c.socket("envoy"), XDSSocket: c.socket("xds.sock"), ExtProcSocket: c.socket("extproc.sock"), NodeID: "envoy/local",
+		RunDir: c.socket("envoy"), ControlServer: "unix:" + c.socket("xds.sock"), ExtProcSocket: c.socket("extproc.sock"), NodeID: "envoy/local",
 		Concurrency: c.Concurrency, StopTime: c.Drain, Log: log,
 	})
 	if err == nil {
@@ -356,38 +354,23 @@ func (c *upCmd) publish(raw []byte) error {
 	return nil
 }
 
-// tlsFlags are what a role on TCP wants: both sides prove who they are.
-type tlsFlags struct {
-	TLSCert string `name:"tls-cert" type:"path" help:"This side's certificate (PEM), for TCP."`
-	TLSKey  string `name:"tls-key" type:"path" help:"Its key (PEM)."`
-	TLSCA   string `name:"tls-ca" type:"path" help:"Who must have signed the other side's certificate (PEM)."`
+// trustFlags say how the two sides of a TCP connection know each other.
+type trustFlags struct {
+	TLSCert   string `name:"tls-cert" type:"path" help:"This side's certificate (PEM), for TCP. Renewed files are taken up without a restart."`
+	TLSKey    string `name:"tls-key" type:"path" help:"Its key (PEM)."`
+	TLSCA     string `name:"tls-ca" type:"path" help:"Who must have signed the other side's certificate (PEM)."`
+	TLSName   string `name:"tls-name" help:"What the control server's certificate must name; empty: the host that is called."`
+	Plaintext bool   `help:"TCP without TLS: who reaches the port can read rules, or be a node."`
 }
 
-func (f tlsFlags) credentials() (credentials.TransportCredentials, error) {
-	if f.TLSCert == "" && f.TLSKey == "" && f.TLSCA == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("load --tls-cert and --tls-key: %w", err)
-	}
-	ca, err := os.ReadFile(f.TLSCA)
-	if err != nil {
-		return nil, fmt.Errorf("load --tls-ca: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("load --tls-ca: no certificate in %s", f.TLSCA)
-	}
-	return credentials.NewTLS(&tls.Config{
-		Certificates: []tls.Certificate{pair}, RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13,
-	}), nil
+func (f trustFlags) trust() socket.Trust {
+	return socket.Trust{Cert: f.TLSCert, Key: f.TLSKey, CA: f.TLSCA, Name: f.TLSName, Plaintext: f.Plaintext}
 }
 
 type xdsCmd struct {
 	policyFlags
-	tlsFlags
-	Listen  string `required:"" help:"Delta ADS: unix:/path, or host:port with the TLS flags."`
+	trustFlags
+	Listen  string `required:"" help:"Delta ADS: unix:/path or host:port."`
 	Status  string `help:"Status, metrics and health over HTTP: unix:/path or host:port."`
 	Secrets string `default:"/etc/bartizan/secrets" help:"Folder of provider credentials, as Envoy sees it."`
 	CAFile  string `name:"ca-file" help:"Certificates that upstreams are checked against, as Envoy sees them; empty: this machine's."`
@@ -395,25 +378,21 @@ type xdsCmd struct {
 
 // Run serves until interrupted.
 func (c *xdsCmd) Run(ctx context.Context, log *slog.Logger) error {
-	creds, err := c.credentials()
-	if err != nil {
-		return err
-	}
 	if c.CAFile == "" {
 		c.CAFile = xds.SystemCAFile()
 	}
 	return xds.Service{
-		Repository: c.source(log), Options: xds.Options{SecretsDir: c.Secrets, CAFile: c.CAFile}, Listen: c.Listen, TLS: creds, Status: c.Status,
+		Repository: c.source(log), Options: xds.Options{SecretsDir: c.Secrets, CAFile: c.CAFile}, Listen: c.Listen, Trust: c.trust(), Status: c.Status,
 	}.Run(ctx)
 }
 
 type extprocCmd struct {
 	stateFlag
-	tlsFlags
-	Listen        string        `required:"" help:"Where Envoy comes: unix:/path, or host:port with the TLS flags."`
-	ControlServer string        `required:"" help:"The control server: unix:/path or host:port."`
+	trustFlags
+	Listen        string        `required:"" help:"Where Envoy comes: unix:/path or host:port."`
+	ControlServer string        `required:"" env:"BARTIZAN_CONTROL_SERVER" help:"The control server: unix:/path or host:port."`
 	NATSURL       string        `name:"nats-url" required:"" env:"BARTIZAN_NATS_URL" help:"URL of NATS."`
-	NodeID        string        `default:"${hostname}" help:"Name of this replica."`
+	NodeID        string        `default:"${hostname}" env:"BARTIZAN_NODE_ID" help:"Name of this replica."`
 	Metrics       string        `help:"Where /metrics, /healthz and /readyz are served: unix:/path or host:port."`
 	Drain         time.Duration `default:"20s" help:"How long running exchanges may take to end."`
 	Budget        int64         `help:"Bytes of request bodies under judgement at once; 0: 1 GiB."`
@@ -421,21 +400,33 @@ type extprocCmd struct {
 
 // Run serves until interrupted.
 func (c *extprocCmd) Run(ctx context.Context, log *slog.Logger) error {
-	creds, err := c.credentials()
-	if err != nil {
-		return err
-	}
-	config := extproc.Config{
+	return extproc.Run(ctx, extproc.Config{
 		NodeID: c.NodeID, Version: version(), Listen: c.Listen, ControlServer: c.ControlServer, StateDir: c.State, NATS: c.NATSURL,
-		Admin: c.Metrics, Drain: c.Drain, Budget: c.Budget, Log: log,
+		Trust: c.trust(), Admin: c.Metrics, Drain: c.Drain, Budget: c.Budget, Log: log,
+	})
+}
+
+type bootCmd struct {
+	trustFlags
+	RunDir         string `required:"" type:"path" help:"Folder for envoy.json and Envoy's admin socket (admin.sock); made for its owner alone."`
+	ControlServer  string `required:"" env:"BARTIZAN_CONTROL_SERVER" help:"The control server: unix:/path or host:port."`
+	Extproc        string `required:"" help:"The inspection service: unix:/path."`
+	NodeID         string `default:"${hostname}" env:"BARTIZAN_NODE_ID" help:"Name of this Envoy."`
+	Cluster        string `default:"bartizan" help:"Name of the group of Envoys."`
+	HeapBytes      uint64 `help:"The heap at which Envoy refuses all work; 0: 1 GiB."`
+	MaxConnections int    `help:"Client connections over all listeners; 0: 10,000."`
+}
+
+// Run writes the files and says with what Envoy is to be started.
+func (c *bootCmd) Run() error {
+	file, err := envoy.WriteBootstrap(envoy.Config{
+		RunDir: c.RunDir, ControlServer: c.ControlServer, ExtProcSocket: strings.TrimPrefix(c.Extproc, "unix:"), Trust: c.trust(), NodeID: "envoy/" + c.NodeID, Cluster: c.Cluster,
+		HeapBytes: c.HeapBytes, MaxConnections: c.MaxConnections,
+	})
+	if err == nil {
+		fmt.Println("envoy --config-path", file, "--disable-hot-restart --drain-strategy immediate")
 	}
-	if !socket.IsUnix(c.Listen) {
-		config.TLS = creds
-	}
-	if !socket.IsUnix(c.ControlServer) {
-		config.ControlTLS = creds
-	}
-	return extproc.Run(ctx, config)
+	return err
 }
 
 type initCmd struct {

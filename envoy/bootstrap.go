@@ -3,7 +3,10 @@ package envoy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -53,22 +56,65 @@ func Bootstrap(c Config) (*bootstrapv3.Bootstrap, error) {
 	return b, nil
 }
 
-// BootstrapJSON is Bootstrap as Envoy reads it: indented, and byte for byte the same for the same c.
+// BootstrapJSON is Bootstrap as Envoy reads it.
 func BootstrapJSON(c Config) ([]byte, error) {
 	b, err := Bootstrap(c)
 	if err != nil {
 		return nil, err
 	}
-	compact, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(b)
+	return encode(b)
+}
+
+// encode writes a message as Envoy reads it: indented, and byte for byte the same for the same message.
+func encode(m proto.Message) ([]byte, error) {
+	name := m.ProtoReflect().Descriptor().Name()
+	compact, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
-		return nil, fmt.Errorf("encode Envoy bootstrap: %w", err)
+		return nil, fmt.Errorf("encode Envoy's %s: %w", name, err)
 	}
 	var out bytes.Buffer // protojson varies its white space on purpose
 	if err := json.Indent(&out, compact, "", "  "); err != nil {
-		return nil, fmt.Errorf("indent Envoy bootstrap: %w", err)
+		return nil, fmt.Errorf("indent Envoy's %s: %w", name, err)
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil
+}
+
+// WriteBootstrap writes what Envoy starts with into RunDir, which it makes (mode 0700), and returns the path for Envoy's --config-path.
+// Only the owner may read the files.
+func WriteBootstrap(c Config) (string, error) {
+	files := map[string]proto.Message{}
+	bootstrap, err := Bootstrap(c)
+	if err != nil {
+		return "", err
+	}
+	files[c.bootstrapFile()] = bootstrap
+	if err := c.addTrust(files); err != nil {
+		return "", err
+	}
+	if err := privateDir(c.RunDir); err != nil {
+		return "", err
+	}
+	for path, m := range files {
+		data, err := encode(m)
+		if err != nil {
+			return "", err
+		}
+		if err := replace(path, data); err != nil {
+			return "", fmt.Errorf("write Envoy bootstrap: %w", err)
+		}
+	}
+	return c.bootstrapFile(), nil
+}
+
+func (c Config) bootstrapFile() string { return filepath.Join(c.RunDir, "envoy.json") }
+
+// replace writes a file anew: WriteFile would keep the mode of an old one.
+func replace(path string, data []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
 }
 
 // dynamicResources takes everything from one delta ADS stream. Envoy waits for its first configuration without a limit of
@@ -128,7 +174,7 @@ func layeredRuntime() *bootstrapv3.LayeredRuntime {
 }
 
 func staticClusters(c Config) ([]*clusterv3.Cluster, error) {
-	xds, err := grpcCluster(XDSCluster, c.XDSSocket, keepalive(30*time.Second, 5*time.Second))
+	xds, err := xdsCluster(c)
 	if err != nil {
 		return nil, err
 	}

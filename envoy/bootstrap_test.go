@@ -12,7 +12,7 @@ import (
 func goldenConfig() Config {
 	return Config{
 		RunDir:        "/run/bartizan",
-		XDSSocket:     "/run/bartizan/xds.sock",
+		ControlServer: "unix:/run/bartizan/xds.sock",
 		ExtProcSocket: "/run/bartizan/extproc.sock",
 	}
 }
@@ -60,9 +60,9 @@ func TestValidate(t *testing.T) {
 		want string // "" means valid
 	}{
 		{"the least", func(*Config) {}, ""},
-		{"103 bytes of path", func(c *Config) { c.XDSSocket = "/" + strings.Repeat("x", 102) }, ""},
+		{"103 bytes of path", func(c *Config) { c.ControlServer = "unix:/" + strings.Repeat("x", 102) }, ""},
 		{
-			"104 bytes of path", func(c *Config) { c.XDSSocket = "/" + strings.Repeat("x", 103) },
+			"104 bytes of path", func(c *Config) { c.ControlServer = "unix:/" + strings.Repeat("x", 103) },
 			"the path of the xds socket has 104 bytes and a Unix socket holds 103",
 		},
 		{"long run dir", func(c *Config) { c.RunDir = "/" + strings.Repeat("x", 95) }, "the path of the admin socket has 107 bytes"},
@@ -89,7 +89,7 @@ func TestValidate(t *testing.T) {
 
 func TestValidateReportsAllAtOnce(t *testing.T) {
 	err := Config{LogLevel: "trace"}.Validate()
-	for _, want := range []string{"RunDir", "xds socket", "ext_proc socket", "LogLevel"} {
+	for _, want := range []string{"RunDir", "no address of the control server", "ext_proc socket", "LogLevel"} {
 		wantError(t, err, want)
 	}
 }

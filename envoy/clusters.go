@@ -36,7 +36,7 @@ func extProcCluster(socket string) (*clusterv3.Cluster, error) {
 	h2.MaxOutboundFrames = wrapperspb.UInt32(extProcStreams)
 	h2.InitialStreamWindowSize = wrapperspb.UInt32(streamWindow)
 	h2.InitialConnectionWindowSize = wrapperspb.UInt32(connectionWindow)
-	c, err := grpcCluster(ExtProcCluster, socket, h2)
+	c, err := grpcCluster(ExtProcCluster, pipe(socket, 0), h2)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +63,8 @@ func keepalive(interval, timeout time.Duration) *corev3.Http2ProtocolOptions {
 	}}
 }
 
-// grpcCluster is one HTTP/2 endpoint behind a Unix socket.
-func grpcCluster(name, socket string, h2 *corev3.Http2ProtocolOptions) (*clusterv3.Cluster, error) {
+// grpcCluster is one HTTP/2 endpoint.
+func grpcCluster(name string, address *corev3.Address, h2 *corev3.Http2ProtocolOptions) (*clusterv3.Cluster, error) {
 	options, err := toAny(&httpv3.HttpProtocolOptions{UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
 		ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: h2},
@@ -77,7 +77,7 @@ func grpcCluster(name, socket string, h2 *corev3.Http2ProtocolOptions) (*cluster
 		Name:                          name,
 		ClusterDiscoveryType:          &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
 		ConnectTimeout:                durationpb.New(connectTimeout),
-		LoadAssignment:                loadAssignment(name, pipe(socket, 0)),
+		LoadAssignment:                loadAssignment(name, address),
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
 	}, nil
 }

@@ -5,22 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"time"
+
+	"bartizan/envoy/socket"
 )
 
-// Config says how one Envoy runs. Only RunDir, XDSSocket and ExtProcSocket have no default.
+// Config says how one Envoy runs. Only RunDir, ControlServer and ExtProcSocket have no default.
 type Config struct {
 	// RunDir holds the bootstrap, the admin socket and a lock: one Envoy per directory. Start makes it (mode 0700); nobody but its
 	// owner may be able to write it. Keep it short: a Unix socket path holds 103 bytes.
 	RunDir string
 
-	// XDSSocket is the Unix socket of the control server (delta ADS), ExtProcSocket that of the inspection service. Neither needs
-	// to exist yet: Envoy tries again until they answer, and extproc's absence is 503, never uninspected traffic.
-	XDSSocket, ExtProcSocket string
+	// ControlServer is where the control server serves delta ADS, "unix:/path" or "host:port"; ExtProcSocket is the Unix socket of the
+	// inspection service. Neither needs to exist yet: Envoy tries again until they answer, and extproc's absence is 503, never
+	// uninspected traffic.
+	ControlServer, ExtProcSocket string
 
-	NodeID  string // what the control server calls this Envoy; "" means "bartizan"
+	// Trust is for a control server on TCP. Envoy reads the files itself, and again when something is moved into their folder.
+	Trust socket.Trust
+
+	NodeID  string // what the control server calls this Envoy, "envoy/<name>"; "" means "bartizan"
 	Cluster string // the group of Envoys with the same configuration; "" means "bartizan"
 
 	// Binary is an Envoy to run instead of the one of Find. It is held to the same version.
@@ -57,12 +66,34 @@ func (c Config) AdminSocket() string { return filepath.Join(c.RunDir, "admin.soc
 // Validate reports everything that is wrong with c, as one error per line.
 func (c Config) Validate() error {
 	return errors.Join(
-		socketPath("xds", c.XDSSocket),
+		c.validateControlServer(),
 		socketPath("ext_proc", c.ExtProcSocket),
 		c.validateRunDir(),
 		c.validateNumbers(),
 		c.validateLogLevel(),
 	)
+}
+
+func (c Config) validateControlServer() error {
+	if path, ok := strings.CutPrefix(c.ControlServer, "unix:"); ok {
+		return socketPath("xds", path)
+	}
+	if c.ControlServer == "" {
+		return errors.New("envoy: no address of the control server")
+	}
+	host, port, err := net.SplitHostPort(c.ControlServer)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || host == "" || perr != nil || n == 0 {
+		return fmt.Errorf("envoy: the control server is at %q, want unix:/path or host:port", c.ControlServer)
+	}
+	if err := c.Trust.Validate(); err != nil {
+		return fmt.Errorf("envoy: control server %s: %w", c.ControlServer, err)
+	}
+	for _, path := range []string{c.Trust.Cert, c.Trust.Key, c.Trust.CA} {
+		if path != "" && !filepath.IsAbs(path) {
+			return fmt.Errorf("envoy: a TLS file needs an absolute path, not %s", path)
+		}
+	}
+	return nil
 }
 
 func (c Config) validateRunDir() error {

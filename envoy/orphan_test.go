@@ -70,7 +70,7 @@ func TestStartEndsAnOrphan(t *testing.T) {
 	if err := privateDir(c.RunDir); err != nil {
 		t.Fatal(err)
 	}
-	file, err := c.writeBootstrap()
+	file, err := WriteBootstrap(c)
 	if err != nil {
 		t.Fatal(err)
 	}

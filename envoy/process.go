@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -66,7 +65,7 @@ func (c Config) launch(ctx context.Context, binary string, unlock func()) (*Proc
 	if err := c.endOrphan(ctx); err != nil {
 		return nil, err
 	}
-	file, err := c.writeBootstrap()
+	file, err := WriteBootstrap(c)
 	if err != nil {
 		return nil, err
 	}
@@ -84,22 +83,6 @@ func (c Config) launch(ctx context.Context, binary string, unlock func()) (*Proc
 		return nil, fmt.Errorf("start Envoy: %w", err)
 	}
 	return p, nil
-}
-
-// writeBootstrap replaces the bootstrap of the run directory; only its owner may read it.
-func (c Config) writeBootstrap() (string, error) {
-	data, err := BootstrapJSON(c)
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(c.RunDir, "envoy.json")
-	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) { // WriteFile would keep the mode of an old one
-		return "", fmt.Errorf("replace Envoy bootstrap: %w", err)
-	}
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		return "", fmt.Errorf("write Envoy bootstrap: %w", err)
-	}
-	return file, nil
 }
 
 // args are Envoy's flags. Hot restart is off: it would share memory with any Envoy of this user on the machine. A drain is

@@ -30,7 +30,7 @@ func shortDir(t *testing.T) string {
 func testConfig(dir string) Config {
 	return Config{
 		RunDir:        filepath.Join(dir, "envoy"),
-		XDSSocket:     filepath.Join(dir, "xds.sock"),
+		ControlServer: "unix:" + filepath.Join(dir, "xds.sock"),
 		ExtProcSocket: filepath.Join(dir, "extproc.sock"),
 		Concurrency:   1,
 	}

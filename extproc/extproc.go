@@ -22,7 +22,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -35,17 +34,16 @@ import (
 
 // Config is what the service needs. Addresses are "unix:/path" or "host:port".
 type Config struct {
-	NodeID        string                           // unique per replica; the control server knows it as "extproc/<NodeID>"
-	Version       string                           // of the product, for records
-	Listen        string                           // where Envoy comes; TCP wants TLS
-	TLS           credentials.TransportCredentials // mutual TLS; nil on a Unix socket
-	ControlServer string                           // where bundles come from
-	ControlTLS    credentials.TransportCredentials // nil on a Unix socket
-	StateDir      string                           // the audit log and the last good bundle; owned by one replica
-	NATS          string                           // URL, may carry credentials
-	Admin         string                           // metrics and health over HTTP; empty: none
-	Drain         time.Duration                    // how long running exchanges may take to end; 0: 20 s
-	Budget        int64                            // bytes of request bodies under judgement; 0: see server.Config
+	NodeID        string        // unique per replica; the control server knows it as "extproc/<NodeID>"
+	Version       string        // of the product, for records
+	Listen        string        // where Envoy comes
+	ControlServer string        // where bundles come from
+	Trust         socket.Trust  // for both, where they are TCP
+	StateDir      string        // the audit log and the last good bundle; owned by one replica
+	NATS          string        // URL, may carry credentials
+	Admin         string        // metrics and health over HTTP; empty: none
+	Drain         time.Duration // how long running exchanges may take to end; 0: 20 s
+	Budget        int64         // bytes of request bodies under judgement; 0: see server.Config
 	Log           *slog.Logger
 	Ready         func() // called once the service can decide; may be nil
 }
@@ -60,8 +58,10 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("extproc: no %s", f.name))
 		}
 	}
-	if c.TLS == nil && !socket.IsUnix(c.Listen) {
-		errs = append(errs, fmt.Errorf("extproc: %s is not a Unix socket: a TCP listener wants mutual TLS", c.Listen))
+	for _, address := range []string{c.Listen, c.ControlServer} {
+		if err := c.Trust.Validate(); address != "" && !socket.IsUnix(address) && err != nil {
+			errs = append(errs, fmt.Errorf("extproc: %s: %w", address, err))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -108,13 +108,17 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 		return err
 	}
 	defer conn.Close()
+	creds, err := c.Trust.Credentials(c.Listen, c.Log)
+	if err != nil {
+		return err
+	}
 	listener, err := socket.Listen(c.Listen)
 	if err != nil {
 		return err
 	}
 	client := bundle.NewClient("extproc/"+c.NodeID, bundle.Store{Dir: c.StateDir}, c.Log, reg)
 	srv := server.New(server.Config{
-		Instance: uuid.NewString(), Bundle: client.Current, Audit: log, Log: c.Log, Registry: reg, TLS: c.TLS, Budget: c.Budget,
+		Instance: uuid.NewString(), Bundle: client.Current, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget,
 	})
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -145,9 +149,12 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 }
 
 func (c Config) dial() (*grpc.ClientConn, error) {
-	creds := c.ControlTLS
+	creds, err := c.Trust.Credentials(c.ControlServer, c.Log)
+	if err != nil {
+		return nil, err
+	}
 	if creds == nil {
-		creds = insecure.NewCredentials() // a Unix socket: its folder is the protection
+		creds = insecure.NewCredentials()
 	}
 	retry := backoff.DefaultConfig
 	retry.MaxDelay = bundle.MaxBackoff // gRPC's own is two minutes: so long a commit would wait for a control server that is back

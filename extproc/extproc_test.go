@@ -2,14 +2,8 @@ package extproc_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,58 +16,34 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"bartizan/envoy/socket"
 	"bartizan/extproc"
 	"bartizan/extproc/audit/natsd"
+	"bartizan/test/authority"
 )
 
-// authority signs certificates for one test.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+// issue makes a certificate of an authority in a folder of its own, and returns what a side needs that uses it.
+func issue(t *testing.T, a *authority.Authority) (socket.Trust, *tls.Config) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := a.Issue(dir, "127.0.0.1"); err != nil {
+		t.Fatal(err)
+	}
+	files := socket.Trust{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key"), CA: filepath.Join(dir, "ca.crt")}
+	pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files, &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: a.Pool(), MinVersion: tls.VersionTLS13}
 }
 
-func newAuthority(t *testing.T) authority {
+func newAuthority(t *testing.T) *authority.Authority {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	a, err := authority.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return authority{cert, key}
-}
-
-// mutual is a side that trusts a's certificates and shows one of its own.
-func (a authority) mutual(t *testing.T) *tls.Config {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, RootCAs: pool, ClientCAs: pool,
-		ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13,
-	}
+	return a
 }
 
 // TestMutualTLS: over TCP only who shows a certificate of the right authority is spoken to; without TLS a TCP address is refused.
@@ -103,7 +73,8 @@ func TestMutualTLS(t *testing.T) {
 	if err := config.Validate(); err == nil {
 		t.Error("a TCP listener without TLS was accepted")
 	}
-	config.TLS = credentials.NewTLS(ours.mutual(t))
+	var mutual *tls.Config
+	config.Trust, mutual = issue(t, ours)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- extproc.Run(ctx, config) }()
@@ -125,12 +96,12 @@ func TestMutualTLS(t *testing.T) {
 		_, err = healthpb.NewHealthClient(conn).Check(ask, &healthpb.HealthCheckRequest{}, grpc.WaitForReady(wait))
 		return err
 	}
-	if err := check(ours.mutual(t), true); err != nil {
+	if err := check(mutual, true); err != nil {
 		t.Errorf("with a certificate: %v", err)
 	}
-	stranger := newAuthority(t).mutual(t)
-	stranger.RootCAs = ours.mutual(t).RootCAs // it trusts us; we do not trust it
-	nobody := ours.mutual(t)
+	_, stranger := issue(t, newAuthority(t))
+	stranger.RootCAs = ours.Pool() // it trusts us; we do not trust it
+	_, nobody := issue(t, ours)
 	nobody.Certificates = nil
 	for name, c := range map[string]*tls.Config{"a stranger's certificate": stranger, "no certificate": nobody} {
 		if err := check(c, false); status.Code(err) != codes.Unavailable {

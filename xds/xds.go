@@ -18,7 +18,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 
 	"bartizan/envoy/socket"
 	"bartizan/xds/ads"
@@ -31,9 +30,9 @@ import (
 type Service struct {
 	Repository Repository
 	Options    snapshot.Options
-	Listen     string                           // delta ADS: "unix:/path", or "host:port" with TLS
-	TLS        credentials.TransportCredentials // mutual TLS; nil on a Unix socket
-	Status     string                           // status, metrics and health over HTTP: "unix:/path" or "host:port"
+	Listen     string       // delta ADS: "unix:/path" or "host:port"
+	Trust      socket.Trust // for TCP
+	Status     string       // status, metrics and health over HTTP: "unix:/path" or "host:port"
 }
 
 // Run serves until ctx ends. The first commit must be readable; it may be wrong, and a later one right.
@@ -46,10 +45,12 @@ func (s Service) Run(ctx context.Context) error {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	opts := ads.Options{Logger: log, Registerer: reg}
-	if s.TLS != nil {
-		opts.GRPC = append(opts.GRPC, grpc.Creds(s.TLS))
-	} else if !socket.IsUnix(s.Listen) {
-		return fmt.Errorf("xds: %s is not a Unix socket: a TCP listener wants mutual TLS", s.Listen)
+	creds, err := s.Trust.Credentials(s.Listen, log)
+	if err != nil {
+		return fmt.Errorf("serve xDS: %w", err)
+	}
+	if creds != nil {
+		opts.GRPC = append(opts.GRPC, grpc.Creds(creds))
 	}
 	server := ads.New(opts)
 	l, err := socket.Listen(s.Listen)

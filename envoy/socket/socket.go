@@ -1,7 +1,8 @@
 // Package socket opens the addresses at which Envoy and the services behind it meet: "unix:/path" or "host:port".
 //
 // A Unix socket is for its owner alone (mode 0600), and what a former process left at its path is replaced: keep it in a folder that
-// nobody else may write. Functions are stateless and safe for concurrent use.
+// nobody else may write. On TCP both sides prove who they are ([Trust]), unless plaintext is asked for by name. Functions are safe for
+// concurrent use.
 package socket
 
 import (

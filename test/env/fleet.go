@@ -167,7 +167,7 @@ func (f *Fleet) startEnvoy(ctx context.Context) (err error) {
 		concurrency = 2
 	}
 	f.Envoy, err = envoy.Start(ctx, envoy.Config{
-		RunDir: f.path("envoy"), XDSSocket: f.path("xds.sock"), ExtProcSocket: extproc, NodeID: "envoy/one", Concurrency: concurrency,
+		RunDir: f.path("envoy"), ControlServer: "unix:" + f.path("xds.sock"), ExtProcSocket: extproc, NodeID: "envoy/one", Concurrency: concurrency,
 		HeapBytes: f.options.HeapBytes, StopTime: -1, Log: slog.New(slog.NewTextHandler(&f.envoyLog, nil)),
 	})
 	if err != nil {

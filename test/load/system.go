@@ -87,7 +87,7 @@ func (s *system) startProcessor(ctx context.Context, w *world) (err error) {
 
 func (s *system) startEnvoy(ctx context.Context) (err error) {
 	s.envoy, err = envoy.Start(ctx, envoy.Config{
-		RunDir: s.path("envoy"), XDSSocket: s.path("xds.sock"), ExtProcSocket: s.path("extproc.sock"), NodeID: "envoy/load",
+		RunDir: s.path("envoy"), ControlServer: "unix:" + s.path("xds.sock"), ExtProcSocket: s.path("extproc.sock"), NodeID: "envoy/load",
 		Concurrency: 1, StopTime: -1, Log: slog.New(slog.NewTextHandler(&s.envoyLog, nil)),
 	})
 	if err != nil {

@@ -7,8 +7,8 @@
 // nothing away from nodes that run on. Versions are content hashes, so a reconnecting node gets only what it does not have.
 // A node is served what its class may know: extproc never sees a secret, Envoy never a key's hash.
 //
-// It does not authenticate: the class of a node is what its id says ("extproc/…", "envoy/…"), so the listener must admit the
-// fleet only (a Unix socket, or mTLS through Options.GRPC). It does not judge the content of a commit; package snapshot does.
+// The class of a node is what its id says ("extproc/…", "envoy/…"). Over mutual TLS (Options.GRPC) its certificate must name the role;
+// over a Unix socket or plaintext nobody is asked, so the listener must admit the fleet only. It does not judge the content of a commit; package snapshot does.
 // A type that is not served is answered with "none", which ends no stream.
 //
 // All methods of [Server] are safe for concurrent use. Its goroutines belong to [Server.Serve], which waits for them. What a

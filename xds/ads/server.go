@@ -110,6 +110,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
 		grpc.MaxRecvMsgSize(maxRecvBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.StreamInterceptor(admit),
 	}, s.options.GRPC...)
 }
 
