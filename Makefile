@@ -36,6 +36,7 @@ up: build ## Run the gateway on this machine, with a starter policy repository i
 test: ## All tests: unit with the race detector, golden transcripts, end to end through real Envoy
 	$(GO) test -race $$($(GO) list ./... | grep -v /test/)
 	$(GO) test -count=1 $$($(GO) list ./test/...)
+	$(GO) -C test/chart test -count=1 ./...
 
 .PHONY: test-conformance
 test-conformance: ## The official MCP conformance suites of both revisions through the gate (needs npm)
@@ -55,6 +56,7 @@ fuzz: ## Every fuzz target for 20 seconds
 .PHONY: lint
 lint: ## gofumpt and golangci-lint, pinned in .tools/go.mod
 	$(TOOL) golangci-lint run ./...
+	$(GO) -C test/chart tool -modfile=../../.tools/go.mod golangci-lint run ./...
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -73,4 +75,5 @@ generate: ## Write generated code anew (protobuf)
 .PHONY: tidy-check
 tidy-check: generate ## Generated code and module files are as they would be written
 	$(GO) mod tidy -diff
+	$(GO) -C test/chart mod tidy -diff
 	@git diff --exit-code -- '*.pb.go' go.mod go.sum

@@ -96,11 +96,13 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 
-{{- /* Labels and annotations of a pod: (dict "root" $ "component" "xds"). */ -}}
+{{- /* Labels and annotations of a pod, which is replaced when its "config" changes: (dict "root" $ "component" "nats" "config" "..."). */ -}}
 {{- define "bartizan.podMetadata" -}}
 labels:
   {{- include "bartizan.labels" . | nindent 2 }}
-{{- with .root.Values.scheduling.podAnnotations }}
+{{- $annotations := .root.Values.scheduling.podAnnotations }}
+{{- with get . "config" }}{{ $annotations = merge (dict "checksum/config" (sha256sum .)) $annotations }}{{ end }}
+{{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -145,11 +147,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{- define "bartizan.ownNATS" -}}
-{{- if ne .Values.nats.mode "external" }}true{{ end }}
-{{- end }}
-
-{{- /* How many gateway pods there are at least, and whether they are a StatefulSet. */ -}}
+{{- /* "true" where gateway pods are a StatefulSet. */ -}}
 {{- define "bartizan.stateful" -}}
 {{- if or (eq .Values.audit.mode "strict") (eq .Values.nats.mode "embedded") }}true{{ end }}
 {{- end }}

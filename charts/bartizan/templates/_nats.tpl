@@ -51,75 +51,107 @@
     resources: {requests: {storage: {{ .Values.nats.storage.size }}}}
 {{- end }}
 
-{{- /* How extproc reaches NATS. Its own mutual TLS trusts the authority that signed the certificates of the chart's NATS. */ -}}
+{{- /*
+How a program reaches NATS as a user of the chart's, or as the one user there is of an external one: (dict "root" $ "user" "reader").
+Arguments, environment, mounts and volumes belong together.
+*/ -}}
 {{- define "bartizan.natsArgs" -}}
-{{- $external := .Values.nats.external -}}
-{{- if eq .Values.nats.mode "external" -}}
-- --nats-url={{ $external.url }}
-- --nats-stream-replicas={{ int $external.streamReplicas }}
-{{- if eq $external.auth "password" }}
+{{- $external := .root.Values.nats.external -}}
+{{- $own := ne .root.Values.nats.mode "external" -}}
+{{- $beside := and (eq .root.Values.nats.mode "embedded") (eq .user "gateway") -}}
+{{- $url := ternary "tls://localhost:4222" (printf "tls://%s-nats:4222" (include "bartizan.fullname" .root)) $beside -}}
+- --nats-url={{ ternary $url $external.url $own }}
+{{- if or $own (eq $external.auth "password") }}
 - --nats-user=$(NATS_USER)
 - --nats-password-file=/etc/bartizan/nats/password
 {{- else if eq $external.auth "creds" }}
 - --nats-creds=/etc/bartizan/nats/nats.creds
 {{- end }}
-{{- if or (eq $external.tls "server") (eq $external.tls "mutual") }}
+{{- if or $own (eq $external.tls "server") (eq $external.tls "mutual") }}
 - --nats-tls-ca=/etc/bartizan/nats-tls/ca.crt
 {{- end }}
-{{- if eq $external.tls "mutual" }}
+{{- if and (not $own) (eq $external.tls "mutual") }}
 - --nats-tls-cert=/etc/bartizan/nats-tls/tls.crt
 - --nats-tls-key=/etc/bartizan/nats-tls/tls.key
-{{- end }}
-{{- else -}}
-- --nats-url=tls://{{ ternary "localhost" (printf "%s-nats" (include "bartizan.fullname" .)) (eq .Values.nats.mode "embedded") }}:4222
-- --nats-stream-replicas={{ ternary 3 1 (eq .Values.nats.mode "cluster") }}
-- --nats-user=$(NATS_USER)
-- --nats-password-file=/etc/bartizan/nats/password
-- --nats-tls-ca=/etc/bartizan/mtls/ca.crt
-{{- end }}
-{{- end }}
-
-{{- define "bartizan.natsSecret" -}}
-{{- if eq .Values.nats.mode "external" -}}
-{{- if ne .Values.nats.external.auth "none" -}}
-{{ required "nats.external.auth wants nats.external.credentialsSecret" .Values.nats.external.credentialsSecret }}
-{{- end }}
-{{- else -}}
-{{ include "bartizan.fullname" . }}-nats-gateway
 {{- end }}
 {{- end }}
 
 {{- define "bartizan.natsEnv" -}}
-{{- if or (ne .Values.nats.mode "external") (eq .Values.nats.external.auth "password") -}}
+{{- if or (ne .root.Values.nats.mode "external") (eq .root.Values.nats.external.auth "password") -}}
 - {name: NATS_USER, valueFrom: {secretKeyRef: {name: {{ include "bartizan.natsSecret" . }}, key: username}}}
 {{- end }}
 {{- end }}
 
-{{- define "bartizan.natsExternalTLS" -}}
-{{- if and (eq .Values.nats.mode "external") (or (eq .Values.nats.external.tls "server") (eq .Values.nats.external.tls "mutual")) -}}
-{{ required "nats.external.tls server and mutual want nats.external.tlsSecret" .Values.nats.external.tlsSecret }}
-{{- end }}
-{{- end }}
-
 {{- define "bartizan.natsMounts" -}}
-{{- if include "bartizan.natsSecret" . -}}
-- {name: nats-credentials, mountPath: /etc/bartizan/nats, readOnly: true}
+{{- with include "bartizan.natsSecret" . -}}
+- {name: nats-user, mountPath: /etc/bartizan/nats, readOnly: true}
 {{- end }}
-{{- if include "bartizan.natsExternalTLS" . }}
-- {name: nats-external-tls, mountPath: /etc/bartizan/nats-tls, readOnly: true}
+{{- with include "bartizan.natsClientTLS" . }}
+- {name: nats-client-tls, mountPath: /etc/bartizan/nats-tls, readOnly: true}
 {{- end }}
 {{- end }}
 
 {{- define "bartizan.natsVolumes" -}}
 {{- with include "bartizan.natsSecret" . -}}
-- name: nats-credentials
+- name: nats-user
   secret: {secretName: {{ . }}, defaultMode: 0440}
 {{- end }}
-{{- with include "bartizan.natsExternalTLS" . }}
-- name: nats-external-tls
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- with include "bartizan.natsClientTLS" . }}
+- name: nats-client-tls
+  secret: {{ . }}
 {{- end }}
-{{- if eq .Values.nats.mode "embedded" }}
-{{ include "bartizan.natsServerVolumes" . }}
+{{- end }}
+
+{{- define "bartizan.natsSecret" -}}
+{{- $external := .root.Values.nats.external -}}
+{{- if ne .root.Values.nats.mode "external" -}}
+{{ include "bartizan.fullname" .root }}-nats-{{ .user }}
+{{- else if ne $external.auth "none" -}}
+{{ required "nats.external.auth wants nats.external.credentialsSecret" $external.credentialsSecret }}
+{{- end }}
+{{- end }}
+
+{{- /* What the certificate of NATS is checked against, and for "mutual" our own: a Secret's part of a volume. */ -}}
+{{- define "bartizan.natsClientTLS" -}}
+{{- $external := .root.Values.nats.external -}}
+{{- if ne .root.Values.nats.mode "external" -}}
+{secretName: {{ include "bartizan.tlsSecret" (dict "root" .root "role" "nats") }}, defaultMode: 0440, items: [{key: ca.crt, path: ca.crt}]}
+{{- else if or (eq $external.tls "server") (eq $external.tls "mutual") -}}
+{secretName: {{ required "nats.external.tls server and mutual want nats.external.tlsSecret" $external.tlsSecret }}, defaultMode: 0440}
+{{- end }}
+{{- end }}
+
+{{- define "bartizan.natsConfig" -}}
+server_name: $POD_NAME
+listen: "0.0.0.0:4222"
+http: "0.0.0.0:8222"
+max_payload: 1MB
+max_connections: 1000
+jetstream {
+  store_dir: /data
+  sync_interval: always
+  max_memory_store: 16MB
+  max_file_store: {{ .Values.nats.storage.size }}
+}
+tls {
+  cert_file: /etc/bartizan/mtls/tls.crt
+  key_file: /etc/bartizan/mtls/tls.key
+  min_version: "1.3"
+}
+include "../nats-users/users.conf"
+{{- if eq .Values.nats.mode "cluster" }}
+cluster {
+  name: {{ include "bartizan.fullname" . }}
+  listen: "0.0.0.0:6222"
+  no_advertise: true
+  tls {
+    cert_file: /etc/bartizan/mtls/tls.crt
+    key_file: /etc/bartizan/mtls/tls.key
+    ca_file: /etc/bartizan/mtls/ca.crt
+    verify: true
+    min_version: "1.3"
+  }
+  include "../nats-users/routes.conf"
+}
 {{- end }}
 {{- end }}

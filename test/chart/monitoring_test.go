@@ -1,0 +1,91 @@
+package chart
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// TestMetricsExist: alerts and dashboard ask for metrics that the product registers, and the dashboard shows each of them.
+func TestMetricsExist(t *testing.T) {
+	registered := registeredMetrics(t)
+	shown := map[string]bool{}
+	for _, file := range []string{"alerts.yaml", "dashboard.json"} {
+		for _, name := range metricName.FindAllString(read(t, Dir, "monitoring", file), -1) {
+			name = strings.TrimSuffix(name, "_bucket")
+			shown[name] = shown[name] || file == "dashboard.json"
+			if !slices.Contains(registered, name) {
+				t.Errorf("%s asks for %s, which is not registered", file, name)
+			}
+		}
+	}
+	unseen := []string{ // what an operator asks for by hand
+		"bartizan_xds_acks_total", "bartizan_xds_commit_info", "bartizan_extproc_bundle_nacks_total",
+	}
+	for _, name := range registered {
+		if !shown[name] && !slices.Contains(unseen, name) {
+			t.Errorf("the dashboard does not show %s", name)
+		}
+	}
+}
+
+var metricName = regexp.MustCompile(`\bbartizan_[a-z]+_[a-z_]+\b`)
+
+// registeredMetrics are the names of metrics in the product's source.
+func registeredMetrics(t *testing.T) (names []string) {
+	t.Helper()
+	quoted := regexp.MustCompile(`"(bartizan_[a-z]+_[a-z_]+)"`)
+	for _, root := range []string{"../../extproc", "../../xds", "../../filters"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			raw, err := os.ReadFile(path)
+			for _, m := range quoted.FindAllStringSubmatch(string(raw), -1) {
+				names = append(names, m[1])
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) < 15 {
+		t.Fatalf("found %v only: the walk is broken", names)
+	}
+	return names
+}
+
+func TestMonitoringParses(t *testing.T) {
+	var rule struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr, For    string
+				Labels, Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, Dir, "monitoring", "alerts.yaml")), &rule); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range rule.Groups {
+		for _, r := range g.Rules {
+			if r.Alert == "" || r.Expr == "" || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+				t.Errorf("alert %q lacks something: %+v", r.Alert, r)
+			}
+		}
+	}
+	var dashboard struct{ Panels []json.RawMessage }
+	if err := json.Unmarshal([]byte(read(t, Dir, "monitoring", "dashboard.json")), &dashboard); err != nil || len(dashboard.Panels) < 10 {
+		t.Errorf("dashboard: %d panels, %v", len(dashboard.Panels), err)
+	}
+}
