@@ -180,13 +180,15 @@ type Declaration struct {
 // MCP is the decoded MCP message.
 type MCP struct {
 	Server          string
-	Method          string
+	Method          string // or "GET", "DELETE", "response": what is no method (package mcp, Operation…)
+	Era             string // of the request: "legacy" up to 2025-11-25, "modern" from 2026-07-28; empty where it was not understood
+	ServerEra       string // of the server, as its answer shows it; empty where it does not
 	ProtocolVersion string // "2025-11-25", "2026-07-28"; as the message or its header says, else empty
 	ID              []byte // the JSON-RPC id as sent (raw JSON); nil for a notification
 	Session         string
 	Tool            MCPTool // tools/call: the tool called
-	Arguments       []byte  // tools/call: the raw JSON object; nil where there is none
-	Target          string  // resources/read: the uri; prompts/get: the name
+	Arguments       []byte  // tools/call, prompts/get: the raw JSON object; nil where there is none
+	Target          string  // what else is used: the uri of a resource, the name of a prompt, the id of a task
 	ToolUseID       string  // _meta["claudecode/toolUseId"] or _meta.callId: claimed link to the model's call
 	Client          string  // clientInfo.name, claimed
 	ClientVersion   string
@@ -257,7 +259,8 @@ type Response struct {
 	ToolCalls  []ToolCall
 	Events     int64  // SSE events seen
 	Error      string // error type or code that the upstream answered with, such as "overloaded_error"; MCP: "-32602" or "isError"
-	Tools      int    // mcp tools/list: tools in the answer
+	Offered    int    // mcp lists: items in the server's answer
+	Shown      int    // and in what the caller got
 	Message    Message
 	Content    Content // sum over the blocks of the answer that were judged
 }

@@ -17,6 +17,8 @@ const (
 	RefusedEncoding     RefusalKind = "encoding"        // content-encoding that cannot be judged
 	RefusedIdentity     RefusalKind = "unauthenticated" // no key, an unknown key, or keys that disagree
 	RefusedUnknown      RefusalKind = "unknown"         // no such path, operation or method
+	RefusedInvisible    RefusalKind = "invisible"       // nothing of this name that the caller may see
+	RefusedOrigin       RefusalKind = "origin"          // a web page from elsewhere
 	RefusedHTTPMethod   RefusalKind = "http_method"     // the path exists, and not for this HTTP method
 	RefusedOverloaded   RefusalKind = "overloaded"      // the gateway has no room; try again
 	RefusedUnrecordable RefusalKind = "unrecordable"    // the record cannot be made durable

@@ -3,14 +3,19 @@ package mcp
 import (
 	"bytes"
 	"net/http"
+	"slices"
 
 	"bartizan/filters"
 	"bartizan/filters/redact"
 )
 
-// OperationDelete is the MCP.Method of the HTTP request that ends a legacy session (2025-11-25, transports, section Session
-// Management). It is the one operation without a message, hence named like the HTTP method.
-const OperationDelete = "DELETE"
+// The operations of MCP.Method that are no methods: the HTTP requests of the legacy era that carry no message (2025-11-25, transports),
+// and the message that has none, a response of the client to a request of its server.
+const (
+	OperationGet      = "GET"      // asks for the server's own messages, or for those that were missed since Last-Event-ID
+	OperationDelete   = "DELETE"   // ends a session
+	OperationResponse = "response" // answers the server
+)
 
 // Codec implements filters.Codec for MCP.
 type Codec struct {
@@ -27,42 +32,42 @@ func New(registry Registry) *Codec {
 	return &Codec{registry: registry}
 }
 
-// DecodeRequest reads one message of a client. Admitted are tools/list, tools/call and notifications/cancelled in both eras;
-// initialize, notifications/initialized, ping and an HTTP DELETE in the legacy era; server/discover in the modern one.
+// DecodeRequest reads one message of a client, or a GET or DELETE of the legacy era. Admitted are the methods of the three revisions
+// (see [Methods]), each in its era, and in the legacy era responses. What the gate does not let through is an error too.
 // After an error x.MCP is set as far as the message could be read, so that a refusal can carry its id; it stays nil where the body
 // is no JSON.
 func (c *Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
+	server := c.registry.Server(x.Route.Target)
+	if err := checkOrigin(&x.Request, server.Origins); err != nil {
+		return err
+	}
 	switch x.Request.Method {
 	case http.MethodPost:
-		return c.decodeMessage(x, body)
-	case http.MethodDelete:
-		return c.decodeDelete(x, body)
-	default: // GET among them: the stream of a server's own messages is never opened, which 2025-11-25 lets a server answer with 405
-		return &filters.BodyError{Kind: filters.RefusedHTTPMethod, Message: "only POST and DELETE are admitted for MCP"}
+		return c.decodeMessage(x, server, body)
+	case http.MethodGet, http.MethodDelete:
+		return decodeBare(x, server, body)
+	default:
+		return &filters.BodyError{Kind: filters.RefusedHTTPMethod, Message: "only POST, GET and DELETE are admitted for MCP"}
 	}
 }
 
-// Treat masks what rules want masked. There is no notice that could stand in the place of arguments: then the request is refused.
-func (c *Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) (err error) {
-	x.Edits, err = redact.Edits(body, x.Blocks, treatments, func(*filters.Block, string) (filters.Edit, bool) { return filters.Edit{}, false })
-	return err
-}
-
-func (c *Codec) decodeMessage(x *filters.Exchange, body []byte) error {
+func (c *Codec) decodeMessage(x *filters.Exchange, server Server, body []byte) error {
 	m, err := readRequest(body)
 	if err != nil {
 		return err
 	}
 	x.MCP = m.exchange(x)
-	x.MCP.About = c.registry.Server(x.MCP.Server).About
-	if err := m.check(x); err != nil {
+	x.MCP.About = server.About
+	is, err := m.check(x.Request.Headers)
+	if err != nil {
 		return err
 	}
-	if x.MCP.Method == methodCall {
+	if is.subject == ItemTool {
 		x.MCP.Tool = c.tool(x.MCP.Server, m.name)
 	}
-	m.fill(x)
-	return nil
+	m.fill(x, is)
+	x.Edits = m.withhold(server.Off)
+	return c.admit(x, m.items(is))
 }
 
 func (c *Codec) tool(server, name string) filters.MCPTool {
@@ -73,18 +78,35 @@ func (c *Codec) tool(server, name string) filters.MCPTool {
 	return filters.MCPTool{Name: name, Registered: ok, Annotations: annotations}
 }
 
-func (c *Codec) decodeDelete(x *filters.Exchange, body []byte) error {
-	version := x.Request.Headers[headerVersion]
-	x.MCP = &filters.MCP{Server: x.Route.Target, Method: OperationDelete, ProtocolVersion: clipClaim(version)}
-	x.MCP.About = c.registry.Server(x.MCP.Server).About
+// admit asks the gate about what the message uses.
+func (c *Codec) admit(x *filters.Exchange, items []Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	gate := c.registry.Gate(x)
+	for _, item := range items {
+		a := gate.Call(item)
+		note(x, item, a)
+		if err := a.refusal(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeBare admits a GET or a DELETE.
+func decodeBare(x *filters.Exchange, server Server, body []byte) error {
+	version, method := x.Request.Headers[headerVersion], x.Request.Method
+	x.MCP = &filters.MCP{Server: x.Route.Target, Method: method, ProtocolVersion: clipClaim(version), Era: eraLegacy, About: server.About}
 	switch {
 	case version == versionModern:
-		return &filters.BodyError{Kind: filters.RefusedHTTPMethod, Message: "there are no sessions to end in " + versionModern}
+		x.MCP.Era = eraModern
+		return &filters.BodyError{Kind: filters.RefusedHTTPMethod, Message: versionModern + " has neither sessions nor GET"}
 	case version != "" && !known(version):
 		return malformed(codeUnsupportedVersion, "the protocol version is not supported", "")
 	case len(bytes.TrimSpace(body)) > 0:
-		return malformed(codeInvalidRequest, "DELETE has a body", "")
-	case x.Request.Headers[headerSession] == "":
+		return malformed(codeInvalidRequest, method+" has a body", "")
+	case method == OperationDelete && x.Request.Headers[headerSession] == "":
 		return malformed(codeInvalidRequest, "DELETE names no session", "")
 	}
 	setSession(x)
@@ -97,4 +119,12 @@ func setSession(x *filters.Exchange) {
 	if x.Claimed.Session == "" {
 		x.Claimed.Session = x.MCP.Session
 	}
+}
+
+// Treat masks what rules want masked. There is no notice that could stand in the place of arguments: then the request is refused.
+func (c *Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
+	edits, err := redact.Edits(body, x.Blocks, treatments, func(*filters.Block, string) (filters.Edit, bool) { return filters.Edit{}, false })
+	x.Edits = append(x.Edits, edits...)
+	slices.SortFunc(x.Edits, func(a, b filters.Edit) int { return a.Start - b.Start })
+	return err
 }

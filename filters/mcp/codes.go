@@ -53,13 +53,13 @@ func code(r filters.Refusal) int {
 // kindStatus is the HTTP status of a refusal that is not about the content of a message.
 func kindStatus(kind filters.RefusalKind) int {
 	switch kind {
-	case filters.RefusedByPolicy, filters.RefusedMalformed:
+	case filters.RefusedByPolicy, filters.RefusedInvisible, filters.RefusedMalformed:
 		return http.StatusBadRequest
 	case filters.RefusedTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case filters.RefusedEncoding:
 		return http.StatusUnsupportedMediaType
-	case filters.RefusedIdentity: // never 401: it sends clients to register with an authorization server that is not there
+	case filters.RefusedIdentity, filters.RefusedOrigin: // never 401: it sends clients to register with an authorization server that is not there
 		return http.StatusForbidden
 	case filters.RefusedUnknown:
 		return http.StatusNotFound
@@ -80,7 +80,7 @@ func kindStatus(kind filters.RefusalKind) int {
 func status(x *filters.Exchange, r filters.Refusal) int {
 	hasID := x.MCP != nil && x.MCP.ID != nil
 	switch r.Kind {
-	case filters.RefusedByPolicy:
+	case filters.RefusedByPolicy, filters.RefusedInvisible:
 		if hasID {
 			return http.StatusOK
 		}

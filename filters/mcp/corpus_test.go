@@ -18,6 +18,9 @@ import (
 
 const testDecision = "01900000-0000-7000-8000-000000000001"
 
+// requests is the published corpus; its README says what stands in it.
+const requests = "../../test/corpus/mcp"
+
 // testRegistry knows one tool that reads and one that writes.
 var testRegistry registryOf
 
@@ -72,11 +75,11 @@ func split(t *testing.T, path string) (head []string, body []byte) {
 // corpus runs f on every file of a folder and compares what it returns with the golden beside it. A golden without a file fails.
 func corpus(t *testing.T, dir string, f func(t *testing.T, path string) string) {
 	t.Helper()
-	inputs, err := filepath.Glob(filepath.Join("testdata", dir, "*.http"))
+	inputs, err := filepath.Glob(filepath.Join(dir, "*.http"))
 	if err != nil || len(inputs) == 0 {
 		t.Fatalf("glob: %v, %d files", err, len(inputs))
 	}
-	goldens, err := filepath.Glob(filepath.Join("testdata", dir, "*.golden"))
+	goldens, err := filepath.Glob(filepath.Join(dir, "*.golden"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,10 +137,12 @@ func showMCP(b *strings.Builder, x *filters.Exchange) {
 	fields := []struct{ name, value string }{
 		{"server", m.Server},
 		{"method", m.Method},
+		{"era", m.Era},
 		{"version", m.ProtocolVersion},
 		{"id", string(m.ID)},
 		{"session", m.Session},
 		{"tool", m.Tool.Name},
+		{"target", m.Target},
 		{"arguments", string(m.Arguments)},
 		{"tool_use_id", m.ToolUseID},
 		{"client", m.Client},

@@ -30,23 +30,27 @@ func (m *request) checkEra(headers map[string]string) (inModernEra bool, err err
 }
 
 func (m *request) checkModern(headers map[string]string) error {
-	method, hasMethod := headers[headerMethod]
-	if isNotification(m.method) { // the revision leaves the headers of notifications open, hence optional, but not untrue
-		if hasMethod && method != m.method {
+	name, has := headers[headerMethod]
+	if is, _ := admitted(m.method, true); is.notification || m.isAnswer() {
+		if has && name != m.method { // the revision leaves the headers of notifications open, hence optional, but not untrue
 			return mismatch(headerMethod)
 		}
 		return nil
 	}
-	if method != m.method {
+	if name != m.method {
 		return mismatch(headerMethod)
 	}
-	if m.method == methodCall {
-		if name, ok := plain(headers[headerName]); !ok || name == "" || name != m.name {
-			return mismatch(headerName)
-		}
+	return nil
+}
+
+// checkName holds Mcp-Name against the body. Where no rule asks for it, it may be missing, but not untrue.
+func (m *request) checkName(is method, headers map[string]string) error {
+	raw, has := headers[headerName]
+	if is.subject == "" || is.subject == ItemCompletion || !has && !is.needsHeader {
+		return nil
 	}
-	if !m.meta.hasVersion {
-		return malformed(codeInvalidParams, "_meta lacks "+metaVersion, "/params/_meta")
+	if name, ok := plain(raw); !ok || name == "" || name != m.named(is) {
+		return mismatch(headerName)
 	}
 	return nil
 }

@@ -1,12 +1,43 @@
 package mcp
 
 import (
+	"strconv"
 	"unicode"
 	"unicode/utf8"
+
+	"bartizan/filters"
 )
 
-// readParams reads what any admitted method may carry. What a method must have is checked when the method is known: it may come
-// behind its parameters.
+// params are the parameters of a message as they stand. Any admitted method may carry any of them: what a method must have is checked
+// when the method is known, since that may come behind its parameters.
+type params struct {
+	name, uri, taskID string
+	ref               reference
+	arguments         []byte
+	initVersion       string
+	client            clientInfo
+	offered           members // the capabilities of an initialize
+	listen            subscriptions
+	meta              requestMeta
+}
+
+// reference is what a completion/complete is about: a prompt by its name, or a resource template by its uri.
+type reference struct{ kind, name, uri string }
+
+// subscriptions are what a subscriptions/listen wants to hear of.
+type subscriptions struct{ resources, tasks []string }
+
+type clientInfo struct{ name, version string }
+
+type requestMeta struct {
+	version      string
+	hasVersion   bool
+	capabilities bool
+	offered      members // the same
+	client       clientInfo
+	toolUseID    string
+}
+
 func (m *request) readParams() {
 	if !m.want('{', m.badParams, "params must be an object") {
 		return
@@ -14,21 +45,43 @@ func (m *request) readParams() {
 	for name := range m.Object() {
 		switch string(name) {
 		case "name":
-			m.readName()
-		case "arguments":
-			m.readArguments()
-		case "_meta":
-			m.readMeta()
+			m.name = m.identifier("name", maxTool)
+		case "uri":
+			m.readURI()
+		case "taskId":
+			m.taskID = m.identifier("taskId", maxTool)
+		case "ref":
+			m.readReference()
+		case "notifications":
+			m.readSubscriptions()
 		case "protocolVersion":
 			m.initVersion = m.bounded(maxVersion)
 		case "clientInfo":
 			m.client = m.readClient()
-		case "inputResponses":
-			m.inputResponses.raw = m.Value()
-			m.inputResponses.start, m.inputResponses.end = m.Range()
+		case "capabilities":
+			m.offered = m.readMembers()
+		case "_meta":
+			m.readMeta()
 		default:
-			m.refuseLookalike(name, paramNames)
+			m.readContent(name)
 		}
+	}
+}
+
+// readContent reads parameters that carry what a person or a model says, and so become blocks. What no revision knows is one too.
+func (m *request) readContent(name []byte) {
+	switch string(name) {
+	case "arguments":
+		m.readArguments()
+	case "argument":
+		m.readArgument()
+	case "inputResponses":
+		m.readInputResponses()
+	case "cursor", "requestState", "task", "level", "progressToken", "progress", "total", "requestId",
+		"status", "createdAt", "lastUpdatedAt", "ttl", "pollInterval": // between two programs; what they hold, a server said first
+	default:
+		m.refuseLookalike(name, paramNames)
+		m.part(filters.OriginUser)
 	}
 }
 
@@ -46,16 +99,17 @@ func (m *request) bounded(limit int) string {
 	return ""
 }
 
-func (m *request) readName() {
-	if !m.want('"', m.badParams, "name must be a string") {
-		return
+// identifier reads the name of a thing that the gate decides about: all parsers and all eyes must see the same.
+func (m *request) identifier(member string, limit int) string {
+	if !m.want('"', m.badParams, member+" must be a string") {
+		return ""
 	}
-	name := m.Text()
-	if len(name) == 0 || len(name) > maxTool || !printable(name) {
-		m.badParams("name must be 1 to 256 bytes without control characters")
-		return
+	id := m.Text()
+	if len(id) == 0 || len(id) > limit || !printable(id) {
+		m.badParams(member + " must be 1 to " + strconv.Itoa(limit) + " bytes without control characters")
+		return ""
 	}
-	m.name = string(name)
+	return string(id)
 }
 
 func printable(s []byte) bool {
@@ -69,23 +123,63 @@ func printable(s []byte) bool {
 	return true
 }
 
-// readArguments keeps the raw object. Two names that only case tells apart are refused at its top level, where a server binds
-// them to the parameters of a tool; deeper down, keys may be anybody's data.
-func (m *request) readArguments() {
-	if m.Null() {
+// readURI reads the resource wanted. It is content as well: what a model writes into it leaves the house.
+func (m *request) readURI() {
+	if m.uri = m.identifier("uri", maxURI); m.uri != "" {
+		b := filters.Block{Origin: filters.OriginAssistant, MediaType: "text/plain", Pointer: m.Pointer(), Data: []byte(m.uri)}
+		b.Start, b.End = m.Range()
+		m.add(b)
+	}
+}
+
+func (m *request) readReference() {
+	if !m.want('{', m.badParams, "ref must be an object") {
 		return
 	}
-	if !m.want('{', m.badParams, "arguments must be an object") {
-		return
-	}
-	mark, seen := m.Mark(), folder{}
 	for name := range m.Object() {
-		if seen.clash(name) {
-			m.badParams("two arguments differ only in case")
+		switch string(name) {
+		case "type":
+			m.ref.kind = m.claim()
+		case "name":
+			m.ref.name = m.identifier("name", maxTool)
+		case "uri":
+			m.ref.uri = m.identifier("uri", maxURI)
+		default:
+			m.refuseLookalike(name, refNames)
 		}
 	}
-	m.arguments.raw = m.Since(mark)
-	m.arguments.start, m.arguments.end = m.RangeSince(mark)
+}
+
+func (m *request) readSubscriptions() {
+	if !m.want('{', m.badParams, "notifications must be an object") {
+		return
+	}
+	for name := range m.Object() {
+		switch string(name) {
+		case "resourceSubscriptions":
+			m.listen.resources = m.identifiers(string(name), maxURI)
+		case "taskIds":
+			m.listen.tasks = m.identifiers(string(name), maxTool)
+		default:
+			m.refuseLookalike(name, listenNames)
+		}
+	}
+}
+
+func (m *request) identifiers(member string, limit int) []string {
+	if !m.want('[', m.badParams, member+" must be an array") {
+		return nil
+	}
+	var ids []string
+	for i := range m.Array() {
+		if i == maxSubscriptions {
+			m.badParams(member + " has more than " + strconv.Itoa(maxSubscriptions) + " elements")
+		}
+		if i < maxSubscriptions {
+			ids = append(ids, m.identifier(member, limit))
+		}
+	}
+	return ids
 }
 
 func (m *request) readMeta() {
@@ -98,6 +192,7 @@ func (m *request) readMeta() {
 			m.meta.hasVersion, m.meta.version = true, m.bounded(maxVersion)
 		case metaCapabilities:
 			m.meta.capabilities = m.Kind() == '{'
+			m.meta.offered = m.readMembers()
 		case metaClient:
 			m.meta.client = m.readClient()
 		case "claudecode/toolUseId":

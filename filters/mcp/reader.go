@@ -21,7 +21,7 @@ const maxClaim = 256
 type reader struct {
 	*strictjson.Decoder
 	envelope *filters.BodyError // the message is no JSON-RPC message
-	params   *filters.BodyError // its parameters are not what the method wants
+	invalid  *filters.BodyError // its parameters are not what the method wants
 }
 
 func malformed(code, message, pointer string) *filters.BodyError {
@@ -38,8 +38,8 @@ func (r *reader) badEnvelope(message string) {
 }
 
 func (r *reader) badParams(message string) {
-	if r.params == nil {
-		r.params = malformed(codeInvalidParams, message, r.Pointer())
+	if r.invalid == nil {
+		r.invalid = malformed(codeInvalidParams, message, r.Pointer())
 	}
 }
 

@@ -68,7 +68,7 @@ func allow(x *filters.Exchange) string {
 	if modern(x) {
 		return http.MethodPost
 	}
-	return http.MethodPost + ", " + http.MethodDelete
+	return http.MethodPost + ", " + http.MethodGet + ", " + http.MethodDelete
 }
 
 // refusal is the JSON-RPC message of a refusal, for Refuse and for Cut alike.
@@ -80,13 +80,21 @@ func refusal(x *filters.Exchange, r filters.Refusal) []byte {
 	if r.Kind == filters.RefusedByPolicy && m.ID != nil && x.MCP.Method == methodCall {
 		m.Result = denied(x, r)
 	} else {
-		m.Error = &rpcError{Code: code(r), Message: r.Text(), Data: data(x, r)}
+		m.Error = &rpcError{Code: code(r), Message: words(r), Data: data(x, r)}
 	}
 	body, err := json.Marshal(m, jsontext.AllowInvalidUTF8(true)) // a message of ours may quote what is not UTF-8: it gets U+FFFD
 	if err != nil {                                               // the id was checked, the rest is strings: not reachable, and still an answer
 		return []byte(`{"jsonrpc":"2.0","id":null,"error":{"code":` + codeInternal + `,"message":"Refused by Bartizan"}}`)
 	}
 	return body
+}
+
+// words tell of a refusal. What is invisible is answered as a server answers what it has not (2026-07-28, server/tools, Error Handling).
+func words(r filters.Refusal) string {
+	if r.Kind == filters.RefusedInvisible {
+		return r.Message + " (decision " + r.DecisionID + ")"
+	}
+	return r.Text()
 }
 
 func denied(x *filters.Exchange, r filters.Refusal) *toolResult {

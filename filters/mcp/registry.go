@@ -33,6 +33,7 @@ type Gate interface {
 type Server struct {
 	About   filters.MCPServer
 	Off     []string      // capabilities that are taken from what a client offers: "sampling", "elicitation", "roots"
+	Origins []string      // of web pages that may use it, beside those of this machine; as browsers write them: https://app.example.com
 	MaxTTL  time.Duration // a list may be kept no longer; 0: not at all
 	Scanned bool          // definitions are scanned, and so should be whatever else the server says to the model
 }

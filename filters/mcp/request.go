@@ -1,11 +1,19 @@
 package mcp
 
-import "bartizan/filters/strictjson"
+import (
+	"bartizan/filters"
+	"bartizan/filters/strictjson"
+)
 
 // Names of members, as the JSON-RPC 2.0 and the MCP schemas spell them. They are compared exactly.
 var (
-	paramNames = []string{"name", "arguments", "_meta", "protocolVersion", "clientInfo", "capabilities", "inputResponses", "requestState", "task"}
-	metaNames  = []string{metaVersion, metaCapabilities, metaClient}
+	paramNames = []string{
+		"name", "arguments", "_meta", "protocolVersion", "clientInfo", "capabilities", "inputResponses", "requestState", "task", "uri",
+		"taskId", "ref", "argument", "context", "notifications", "cursor", "level",
+	}
+	refNames    = []string{"type", "name", "uri", "title"}
+	listenNames = []string{"resourceSubscriptions", "taskIds", "toolsListChanged", "promptsListChanged", "resourcesListChanged"}
+	metaNames   = []string{metaVersion, metaCapabilities, metaClient}
 )
 
 // The members of _meta that 2026-07-28 defines (basic, section Request Metadata).
@@ -15,45 +23,32 @@ const (
 	metaClient       = "io.modelcontextprotocol/clientInfo"
 )
 
-// Bounds of names that are kept, in bytes.
+// Bounds of what is kept, in bytes but for the last.
 const (
-	maxID      = 256
-	maxMethod  = 128
-	maxTool    = 256 // the specification allows 128, and only as a SHOULD
-	maxVersion = 64
+	maxID            = 256
+	maxMethod        = 128
+	maxTool          = 256 // the specification allows 128, and only as a SHOULD
+	maxURI           = 2048
+	maxVersion       = 64
+	maxSubscriptions = 256
 )
 
 // request is one message of a client as it stands, before anything is concluded from it.
 type request struct {
 	reader
-	version        string // the member jsonrpc
-	id             []byte
-	hasID          bool
-	method         string
-	answer         bool // has a result or an error: a response
-	name           string
-	arguments      value
-	inputResponses value
-	initVersion    string // params.protocolVersion
-	client         clientInfo
-	meta           requestMeta
+	params
+	version   string // the member jsonrpc
+	id        []byte
+	hasID     bool
+	nullID    bool
+	method    string
+	hasResult bool
+	hasError  bool
+	blocks    []filters.Block // what it says
 }
 
-// value is raw JSON and where it stands in the body; raw is nil where there is none.
-type value struct {
-	raw        []byte
-	start, end int
-}
-
-type clientInfo struct{ name, version string }
-
-type requestMeta struct {
-	version      string
-	hasVersion   bool
-	capabilities bool
-	client       clientInfo
-	toolUseID    string
-}
+// isAnswer tells whether the message is a response, to a request of the server.
+func (m *request) isAnswer() bool { return m.hasResult || m.hasError }
 
 // readRequest reads the body in one pass. An error says that it is not JSON; everything else is noted in the request.
 func readRequest(body []byte) (*request, error) {
@@ -81,8 +76,12 @@ func (m *request) message() {
 			m.readMethod()
 		case "params":
 			m.readParams()
-		case "result", "error":
-			m.answer = true
+		case "result":
+			m.hasResult = true
+			m.readAnswer()
+		case "error":
+			m.hasError = true
+			m.part(filters.OriginUser)
 		default:
 			m.badEnvelope("a JSON-RPC message has no such member")
 		}
@@ -92,6 +91,10 @@ func (m *request) message() {
 func (m *request) readID() {
 	m.hasID = true
 	raw := m.Value()
+	if string(raw) == "null" { // of a response to what could not be read (JSON-RPC 2.0, section 5)
+		m.nullID = true
+		return
+	}
 	if !validID(raw) {
 		m.badEnvelope("id must be a string or a whole number, and at most 256 bytes long")
 		return

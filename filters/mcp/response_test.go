@@ -98,7 +98,7 @@ func whole(left int) int { return left }
 
 // TestAnswers reads each answer of the corpus and shows what passed, what was concluded, and how it would be cut.
 func TestAnswers(t *testing.T) {
-	corpus(t, "answers", func(t *testing.T, path string) string {
+	corpus(t, "testdata/answers", func(t *testing.T, path string) string {
 		c := readAnswerFile(t, path)
 		got := c.run(t, whole)
 		var b strings.Builder
@@ -111,7 +111,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("passed %q of %q", got.Passed, c.body)
 		}
 		r := got.Response
-		fmt.Fprintf(&b, "complete: %t, events: %d, tools: %d, error: %q\n", r.Complete, r.Events, r.Tools, r.Error)
+		fmt.Fprintf(&b, "complete: %t, events: %d, tools: %d, error: %q\n", r.Complete, r.Events, r.Offered, r.Error)
 		showBlocks(&b, &filters.Exchange{Blocks: got.Blocks})
 		fmt.Fprintf(&b, "cut:\n%s\n", got.Cut)
 		return b.String()

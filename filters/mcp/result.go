@@ -130,7 +130,7 @@ func (m *serverMessage) tools() {
 		count++
 		m.definition("/result/tools/" + strconv.Itoa(i))
 	}
-	m.x.Response.Tools = count
+	m.x.Response.Offered = count
 }
 
 // definition reads one tool. Its description becomes a block of text, since that is what a model is told; the whole definition

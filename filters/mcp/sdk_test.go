@@ -115,7 +115,7 @@ func (p *passage) close() {
 		p.fail(err)
 	}
 	p.ResponseWriter.Write(out)
-	p.g.note(p.x.MCP.Method, strings.TrimSpace(fmt.Sprintf("%s %t %d %s", p.x.MCP.Tool.Name, p.x.Response.Complete, p.x.Response.Tools, p.x.Response.Error)))
+	p.g.note(p.x.MCP.Method, strings.TrimSpace(fmt.Sprintf("%s %t %d %s", p.x.MCP.Tool.Name, p.x.Response.Complete, p.x.Response.Offered, p.x.Response.Error)))
 }
 
 func (p *passage) fail(err error) {
@@ -200,7 +200,7 @@ func (g *gateway) check(version string) {
 	}
 	var got []string
 	for _, s := range g.seen {
-		if s != "refused GET" { // the stream of the server's own messages, whenever the client asks for it
+		if !strings.HasPrefix(s, "GET") { // the stream of the server's own messages, whenever the client asks for it
 			got = append(got, s)
 		}
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"bartizan/filters"
 	"bartizan/filters/manifest"
+	"bartizan/filters/mcp"
 )
 
 // Kind is the kind of the documents that this package decodes.
@@ -68,12 +69,5 @@ func operations(s filters.Surface) []string {
 	if s == filters.SurfaceLLM {
 		return []string{"messages", "chat.completions"}
 	}
-	// MCP's methods, both eras: 2025-11-25 and the stateless revision after it (server/discover, subscriptions/listen, tasks/*).
-	return []string{
-		"initialize", "ping", "server/discover", "tools/list", "tools/call", "resources/list", "resources/templates/list",
-		"resources/read", "resources/subscribe", "resources/unsubscribe", "prompts/list", "prompts/get", "completion/complete",
-		"logging/setLevel", "subscriptions/listen", "tasks/get", "tasks/update", "tasks/result", "tasks/list", "tasks/cancel",
-		"notifications/initialized", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed",
-		"DELETE", // the end of a session, which is no message
-	}
+	return mcp.Methods()
 }

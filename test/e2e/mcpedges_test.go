@@ -71,13 +71,14 @@ func TestMCPRefused(t *testing.T) {
 		{"a tool named twice", nil, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"query_sales","name":"update_sales"}}`, 400, -32700, "null", "malformed"},
 		{"a key in another case", nil, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"query_sales","Name":"update_sales"}}`, 400, -32602, "1", "malformed"},
 		{"method in another case", nil, `{"jsonrpc":"2.0","id":1,"method":"Tools/Call","params":{"name":"update_sales"}}`, 200, -32601, "1", "unknown"},
-		{"unknown method", nil, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"sales://2026"}}`, 200, -32601, "1", "unknown"},
-		{"unknown method, modern", modern("mcp-method: resources/read", "mcp-name: sales://2026"), `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"sales://2026",` + modernMeta + `}}`, 404, -32601, "1", "unknown"},
+		{"unknown method", nil, `{"jsonrpc":"2.0","id":1,"method":"resources/delete","params":{"uri":"sales://2026"}}`, 200, -32601, "1", "unknown"},
+		{"unknown method, modern", modern("mcp-method: resources/delete", "mcp-name: sales://2026"), `{"jsonrpc":"2.0","id":1,"method":"resources/delete","params":{"uri":"sales://2026",` + modernMeta + `}}`, 404, -32601, "1", "unknown"},
 		{"method of the other era", modern("mcp-method: initialize"), `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{` + modernMeta + `}}`, 404, -32601, "1", "unknown"},
 		{"unknown notification", nil, `{"jsonrpc":"2.0","method":"notifications/message"}`, 400, -32601, "null", "unknown"},
 		{"a call in the dress of a notification", nil, `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"update_sales"}}`, 400, -32600, "null", "malformed"},
 		{"a notification with an id", nil, `{"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}`, 400, -32600, "1", "malformed"},
-		{"a response", nil, `{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}`, 400, -32600, "null", "unknown"},
+		{"a response, modern", modern(), `{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}`, 400, -32600, "null", "malformed"},
+		{"a page from elsewhere", []string{"origin: https://evil.example"}, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 403, 403, "null", "origin"},
 		{"an id that parsers read differently", nil, `{"jsonrpc":"2.0","id":1e0,"method":"tools/list"}`, 400, -32600, "null", "malformed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

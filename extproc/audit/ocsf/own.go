@@ -147,7 +147,8 @@ func (e *event) mcp() {
 		e.bool("tool_registered", c.Tool.Registered)
 	}
 	e.str("tool_use_id", c.ToolUseID, limitName)
-	e.count("tools_listed", int64(e.x.Response.Tools))
+	e.count("items_offered", int64(e.x.Response.Offered))
+	e.count("items_shown", int64(e.x.Response.Shown))
 	e.end(m, '}')
 }
 
