@@ -394,7 +394,10 @@ type extprocCmd struct {
 	NATSURL       string        `name:"nats-url" required:"" env:"BARTIZAN_NATS_URL" help:"URL of NATS."`
 	NodeID        string        `default:"${hostname}" env:"BARTIZAN_NODE_ID" help:"Name of this replica."`
 	Metrics       string        `help:"Where /metrics, /healthz and /readyz are served: unix:/path or host:port."`
+	Probes        string        `help:"Where a pod's kubelet asks: /healthz, /readyz, and of the whole gateway /gateway and /drain. For nobody else: a drain ends its service."`
+	EnvoyAdmin    string        `help:"Admin socket of the Envoy of this pod, for /gateway and /drain: unix:/path."`
 	Drain         time.Duration `default:"20s" help:"How long running exchanges may take to end."`
+	Settle        time.Duration `default:"5s" help:"How long /drain waits at least, since load balancers hear late that a pod leaves."`
 	Budget        int64         `help:"Bytes of request bodies under judgement at once; 0: 1 GiB."`
 }
 
@@ -402,7 +405,7 @@ type extprocCmd struct {
 func (c *extprocCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return extproc.Run(ctx, extproc.Config{
 		NodeID: c.NodeID, Version: version(), Listen: c.Listen, ControlServer: c.ControlServer, StateDir: c.State, NATS: c.NATSURL,
-		Trust: c.trust(), Admin: c.Metrics, Drain: c.Drain, Budget: c.Budget, Log: log,
+		Trust: c.trust(), Admin: c.Metrics, Probes: c.Probes, EnvoyAdmin: strings.TrimPrefix(c.EnvoyAdmin, "unix:"), Drain: c.Drain, Settle: c.Settle, Budget: c.Budget, Log: log,
 	})
 }
 

@@ -46,7 +46,7 @@ func Bootstrap(c Config) (*bootstrapv3.Bootstrap, error) {
 		Node:             &corev3.Node{Id: c.NodeID, Cluster: c.Cluster},
 		DynamicResources: dynamicResources(),
 		StaticResources:  &bootstrapv3.Bootstrap_StaticResources{Clusters: clusters},
-		Admin:            admin(c.AdminSocket()),
+		Admin:            adminInterface(c.AdminSocket()),
 		OverloadManager:  overload,
 		LayeredRuntime:   layeredRuntime(),
 	}
@@ -148,9 +148,9 @@ func reconnect() *corev3.RetryPolicy {
 	}}
 }
 
-// admin allows what the launcher and a person need. Left out on purpose: /logging (debug would log credentials), /config_dump, the
+// adminInterface allows what the launcher and a person need. Left out on purpose: /logging (debug would log credentials), /config_dump, the
 // profilers, and /runtime_modify. Prefixes, where a query may follow: Envoy compares it too.
-func admin(socket string) *bootstrapv3.Admin {
+func adminInterface(socket string) *bootstrapv3.Admin {
 	exact := func(p string) *matcherv3.StringMatcher {
 		return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: p}}
 	}
@@ -161,7 +161,7 @@ func admin(socket string) *bootstrapv3.Admin {
 		Address:               pipe(socket, 0o600),
 		IgnoreGlobalConnLimit: true, // full of clients, it must still answer us
 		AllowPaths: []*matcherv3.StringMatcher{
-			exact("/ready"), exact("/server_info"), exact("/certs"), exact("/quitquitquit"),
+			exact("/ready"), exact("/server_info"), exact("/certs"), exact("/quitquitquit"), exact("/healthcheck/fail"),
 			prefix("/listeners"), prefix("/clusters"), prefix("/stats"), prefix("/drain_listeners"),
 		},
 	}

@@ -41,10 +41,21 @@ func extProcCluster(socket string) (*clusterv3.Cluster, error) {
 		return nil, err
 	}
 	c.PerConnectionBufferLimitBytes = wrapperspb.UInt32(connectionBuffer)
+	c.HealthChecks = []*corev3.HealthCheck{healthCheck()}
 	c.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{
 		breakers(corev3.RoutingPriority_DEFAULT), breakers(corev3.RoutingPriority_HIGH),
 	}}
 	return c, nil
+}
+
+// healthCheck tells who asks this Envoy whether its gateway is whole (the gauge cluster.extproc.membership_healthy). Traffic does not ask:
+// with its only host unwell Envoy tries it all the same ("panic"), and fails closed.
+func healthCheck() *corev3.HealthCheck {
+	return &corev3.HealthCheck{
+		Timeout: durationpb.New(2 * time.Second), Interval: durationpb.New(2 * time.Second), NoTrafficInterval: durationpb.New(2 * time.Second),
+		UnhealthyThreshold: wrapperspb.UInt32(2), HealthyThreshold: wrapperspb.UInt32(1),
+		HealthChecker: &corev3.HealthCheck_GrpcHealthCheck_{GrpcHealthCheck: &corev3.HealthCheck_GrpcHealthCheck{}},
+	}
 }
 
 func breakers(p corev3.RoutingPriority) *clusterv3.CircuitBreakers_Thresholds {

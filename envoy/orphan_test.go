@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bartizan/envoy/admin"
 )
 
 // parentDir is the environment variable that makes this test binary a parent of an Envoy, to be killed.
@@ -97,10 +99,10 @@ func TestStartEndsAnOrphan(t *testing.T) {
 // waitAdmin waits until an admin interface answers in c's run directory.
 func waitAdmin(t *testing.T, c Config) {
 	t.Helper()
-	a := newAdminClient(c.AdminSocket())
-	defer a.close()
+	a := admin.New(c.AdminSocket())
+	defer a.Close()
 	for range 500 {
-		if _, err := a.do(t.Context(), http.MethodGet, "/stats?filter=none"); err == nil {
+		if _, err := a.Do(t.Context(), http.MethodGet, "/stats?filter=none"); err == nil {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

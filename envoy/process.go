@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"bartizan/envoy/admin"
 )
 
 // Process is a running Envoy. It ends by Stop, by itself, or with this process.
@@ -17,7 +19,7 @@ type Process struct {
 	config   Config
 	cmd      *exec.Cmd
 	relay    *relay
-	admin    adminClient
+	admin    *admin.Client
 	done     chan struct{} // closed when Envoy has exited and its log is read to the end
 	err      error         // why; set before done is closed
 	stopping atomic.Bool   // Stop was called: an exit is wanted
@@ -69,7 +71,7 @@ func (c Config) launch(ctx context.Context, binary string, unlock func()) (*Proc
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{config: c, admin: newAdminClient(c.AdminSocket()), done: make(chan struct{})}
+	p := &Process{config: c, admin: admin.New(c.AdminSocket()), done: make(chan struct{})}
 	p.relay = &relay{log: c.Log, ending: &p.stopping}
 	p.cmd = exec.Command(binary, c.args(file)...)
 	p.cmd.Dir = c.RunDir
@@ -111,7 +113,7 @@ func (p *Process) run(started chan<- error, unlock func()) {
 	p.config.Log.Info("envoy started", "pid", p.cmd.Process.Pid, "run_dir", p.config.RunDir)
 	err = p.cmd.Wait()
 	p.relay.Close()
-	p.admin.close()
+	p.admin.Close()
 	p.err = p.exitError(err)
 	unlock()
 	close(p.done)

@@ -123,16 +123,16 @@ func checkPrivate(t *testing.T, p *Process) {
 			t.Errorf("%s: %v, %v, want mode 0600", name, info.Mode(), err)
 		}
 	}
-	_, err := p.admin.do(t.Context(), http.MethodPost, "/logging?level=debug")
+	_, err := p.admin.Do(t.Context(), http.MethodPost, "/logging?level=debug")
 	wantError(t, err, "status 403")
-	_, err = p.admin.do(t.Context(), http.MethodGet, "/config_dump")
+	_, err = p.admin.Do(t.Context(), http.MethodGet, "/config_dump")
 	wantError(t, err, "status 403")
 }
 
 func waitActive(t *testing.T, p *Process) {
 	t.Helper()
 	for range 500 {
-		if n, err := p.admin.active(t.Context()); err == nil && n == 1 {
+		if n, err := p.admin.Active(t.Context()); err == nil && n == 1 {
 			return
 		}
 		time.Sleep(2 * time.Millisecond)

@@ -3,7 +3,6 @@ package envoy
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -39,13 +38,13 @@ func (p *Process) Ready(ctx context.Context, listeners int) error {
 
 // notReady says what Ready still waits for.
 func (p *Process) notReady(ctx context.Context, want int) error {
-	if _, err := p.admin.do(ctx, http.MethodGet, "/ready"); err != nil {
+	if err := p.admin.Ready(ctx); err != nil {
 		return err
 	}
 	if want == 0 {
 		return nil
 	}
-	active, err := p.admin.listeners(ctx)
+	active, err := p.admin.Listeners(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,10 +57,10 @@ func (p *Process) notReady(ctx context.Context, want int) error {
 // Listeners returns the address of each active listener by its name, as host:port or unix:path. A listener configured with
 // port 0 has the one that the kernel chose.
 func (p *Process) Listeners(ctx context.Context) (map[string]string, error) {
-	return p.admin.listeners(ctx)
+	return p.admin.Listeners(ctx)
 }
 
 // Stats returns the counters and gauges whose name matches filter, a regular expression (RE2).
 func (p *Process) Stats(ctx context.Context, filter string) (map[string]uint64, error) {
-	return p.admin.stats(ctx, filter)
+	return p.admin.Stats(ctx, filter)
 }

@@ -2,11 +2,14 @@ package envoy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"syscall"
 	"time"
+
+	"bartizan/envoy/admin"
 )
 
 const (
@@ -34,33 +37,21 @@ func (p *Process) Stop(ctx context.Context) error {
 func (p *Process) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.StopTime)
 	defer cancel()
-	if _, err := p.admin.do(ctx, http.MethodPost, "/drain_listeners?graceful&skip_exit"); err != nil {
-		return
-	}
-	if !p.waitIdle(ctx) {
-		return
-	}
-	// Idle: now the sockets close too, and what came in between is waited for.
-	if _, err := p.admin.do(ctx, http.MethodPost, "/drain_listeners"); err == nil {
-		p.waitIdle(ctx)
-	}
-}
-
-// waitIdle waits until no request is in flight, and says whether that came before ctx or Envoy ended.
-func (p *Process) waitIdle(ctx context.Context) bool {
-	for {
-		n, err := p.admin.active(ctx)
-		if err == nil && n == 0 {
-			return true
-		}
+	go func() {
 		select {
 		case <-p.done:
-			return false
+			cancel()
 		case <-ctx.Done():
-			p.config.Log.Warn("envoy stops with requests in flight", "requests", n)
-			return false
-		case <-time.After(drainPoll):
 		}
+	}()
+	err := p.admin.Drain(ctx, 0)
+	if err == nil { // idle: now the sockets close too, and what came in between is waited for
+		if _, err = p.admin.Do(ctx, http.MethodPost, "/drain_listeners"); err == nil {
+			err = p.admin.Idle(ctx)
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.config.Log.Warn("envoy stops with requests in flight", "error", err)
 	}
 }
 
@@ -68,7 +59,7 @@ func (p *Process) waitIdle(ctx context.Context) bool {
 func (p *Process) quit(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if _, err := p.admin.do(ctx, http.MethodPost, "/quitquitquit"); err != nil {
+	if _, err := p.admin.Do(ctx, http.MethodPost, "/quitquitquit"); err != nil {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM) // its error is that Envoy has exited
 	}
 	select {
@@ -82,16 +73,16 @@ func (p *Process) quit(ctx context.Context, limit time.Duration) {
 // endOrphan ends an Envoy whose parent died without it. We hold the lock of the run directory, so whatever answers on the admin
 // socket there has no parent.
 func (c Config) endOrphan(ctx context.Context) error {
-	a := newAdminClient(c.AdminSocket())
-	defer a.close()
-	if _, err := a.do(ctx, http.MethodPost, "/quitquitquit"); err != nil {
+	a := admin.New(c.AdminSocket())
+	defer a.Close()
+	if _, err := a.Do(ctx, http.MethodPost, "/quitquitquit"); err != nil {
 		return nil // nobody there: as it should be
 	}
 	c.Log.WarnContext(ctx, "ended an envoy that was left behind", "run_dir", c.RunDir)
 	ctx, cancel := context.WithTimeout(ctx, quitTime)
 	defer cancel()
 	for {
-		if _, err := a.do(ctx, http.MethodGet, "/ready"); err != nil && ctx.Err() == nil {
+		if err := a.Ready(ctx); err != nil && ctx.Err() == nil {
 			return nil
 		}
 		select {

@@ -42,6 +42,9 @@ type Config struct {
 	StateDir      string        // the audit log and the last good bundle; owned by one replica
 	NATS          string        // URL, may carry credentials
 	Admin         string        // metrics and health over HTTP; empty: none
+	Probes        string        // health, and the lifecycle of the pod's gateway, for the kubelet alone; empty: none
+	EnvoyAdmin    string        // path of the admin socket of this pod's Envoy; empty: it is not ours to manage
+	Settle        time.Duration // how long clients may still come after a drain of the gateway began
 	Drain         time.Duration // how long running exchanges may take to end; 0: 20 s
 	Budget        int64         // bytes of request bodies under judgement; 0: see server.Config
 	Log           *slog.Logger
@@ -121,10 +124,28 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 		Instance: uuid.NewString(), Bundle: client.Current, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget,
 	})
 
+	probes, err := newProbes(c, log.Err)
+	if err != nil {
+		return err
+	}
+	defer probes.close()
+	serving := func() error {
+		if client.Current() == nil {
+			return errors.New("no bundle yet")
+		}
+		return nil
+	}
+	metrics, lifecycle := http.NewServeMux(), http.NewServeMux()
+	metrics.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	probes.health(metrics, serving)
+	probes.health(lifecycle, serving)
+	probes.lifecycle(lifecycle, serving)
+
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return client.Run(ctx, conn) })
 	group.Go(func() error { return srv.Serve(listener) })
-	group.Go(func() error { return c.admin(ctx, client, reg) })
+	group.Go(func() error { return serveHTTP(ctx, c.Admin, metrics) })
+	group.Go(func() error { return serveHTTP(ctx, c.Probes, lifecycle) })
 	group.Go(func() error {
 		select {
 		case <-client.Ready():
@@ -168,22 +189,12 @@ func (c Config) dial() (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-// admin serves /metrics, /healthz (the process lives) and /readyz (it can decide) until ctx ends.
-func (c Config) admin(ctx context.Context, client *bundle.Client, reg *prometheus.Registry) error {
-	if c.Admin == "" {
+// serveHTTP serves an address until ctx ends; none is no error.
+func serveHTTP(ctx context.Context, address string, mux *http.ServeMux) error {
+	if address == "" {
 		return nil
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if client.Current() == nil {
-			http.Error(w, "no bundle yet", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	l, err := socket.Listen(c.Admin)
+	l, err := socket.Listen(address)
 	if err != nil {
 		return err
 	}
@@ -191,7 +202,7 @@ func (c Config) admin(ctx context.Context, client *bundle.Client, reg *prometheu
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve admin on %s: %w", c.Admin, err)
+		return fmt.Errorf("serve HTTP on %s: %w", address, err)
 	}
 	return nil
 }

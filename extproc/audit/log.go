@@ -230,6 +230,9 @@ func (l *Log) Admit() error {
 	return l.spool(0.9)
 }
 
+// Err says that the log is broken for good: a process that starts anew may find it well.
+func (l *Log) Err() error { return l.wal.Err() }
+
 // spool errs when the log is broken or holds more than a share of its limit.
 func (l *Log) spool(share float64) error {
 	if err := l.wal.Err(); err != nil {

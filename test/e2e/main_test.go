@@ -95,6 +95,21 @@ func newWorld(ctx context.Context, o env.FleetOptions) (*world, error) {
 }
 
 func (w *world) start(ctx context.Context, o env.FleetOptions) (err error) {
+	if err := w.prepare(ctx, &o); err != nil {
+		return err
+	}
+	starting, cancel := context.WithTimeout(ctx, 3*time.Minute) // the first run installs Envoy
+	defer cancel()
+	w.Fleet, err = env.StartFleet(starting, w.folder, o)
+	if err != nil {
+		return err
+	}
+	w.Records = env.Follow(ctx, w.NATS) // for as long as the tests run, not just the start
+	return nil
+}
+
+// prepare starts what stands around a fleet.
+func (w *world) prepare(ctx context.Context, o *env.FleetOptions) (err error) {
 	if w.folder, err = os.MkdirTemp("", "bz"); err != nil {
 		return err
 	}
@@ -115,13 +130,6 @@ func (w *world) start(ctx context.Context, o env.FleetOptions) (err error) {
 	}
 	o.Policies = w.repo.Dir
 	o.Secrets = map[string]string{"anthropic-key": vendorKey, "openai-key": openAIKey, "mcp-token": mcpToken}
-	starting, cancel := context.WithTimeout(ctx, 3*time.Minute) // the first run installs Envoy
-	defer cancel()
-	w.Fleet, err = env.StartFleet(starting, w.folder, o)
-	if err != nil {
-		return err
-	}
-	w.Records = env.Follow(ctx, w.NATS) // for as long as the tests run, not just the start
 	return nil
 }
 

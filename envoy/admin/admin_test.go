@@ -1,6 +1,7 @@
-package envoy
+package admin
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,9 @@ func TestParseListeners(t *testing.T) {
 		t.Errorf("listeners (-want +got):\n%s", diff)
 	}
 	_, err = parseListeners([]byte(`no listener manager`))
-	wantError(t, err, "decode Envoy's listeners")
+	if err == nil || !strings.Contains(err.Error(), "decode Envoy's listeners") {
+		t.Errorf("no listeners: %v", err)
+	}
 }
 
 func TestParseStats(t *testing.T) {
@@ -33,7 +36,9 @@ func TestParseStats(t *testing.T) {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}
 	_, err = parseStats([]byte(`{`))
-	wantError(t, err, "decode Envoy's stats")
+	if err == nil || !strings.Contains(err.Error(), "decode Envoy's stats") {
+		t.Errorf("no stats: %v", err)
+	}
 }
 
 func FuzzAdminAnswers(f *testing.F) {
