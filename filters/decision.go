@@ -82,7 +82,7 @@ type Decision struct {
 	Action     Action
 	Verdicts   []Verdict   // those that matched or failed; not the silent majority
 	Deciding   *Verdict    // the verdict whose action won; nil when none matched
-	Treatments []Treatment // what is done with blocks; at most one a block, in the order of the blocks; none where Action is deny
+	Treatments []Treatment // what is done with blocks; at most one a block, in the order of the blocks. Where Action is deny nothing passes
 }
 
 // Treatment is what is done with one block of those that were judged.

@@ -48,7 +48,27 @@ type Record struct {
 	Bundle   string   // its version
 	Outcome  Outcome
 	EndedBy  EndedBy
-	Status   int    // the HTTP status that the client got; 0: none, the connection ended first
+	Status   int // the HTTP status that the client got; 0: none, the connection ended first
+	Payload  Payload
 	Detail   string // why it ended, where that is not plain: Envoy's response code details, a fault
 	Judging  time.Duration
+}
+
+// Payload is what a record shows of the bodies, where its mode wants that.
+type Payload struct {
+	Request  Excerpt
+	Response Excerpt
+}
+
+// Excerpt is the beginning of a body.
+type Excerpt struct {
+	Data    []byte // its own copy
+	Omitted int64  // bytes that came after it
+}
+
+// Add takes the next bytes of the body, as long as no more than limit are kept.
+func (e *Excerpt) Add(p []byte, limit int) {
+	kept := min(len(p), max(0, limit-len(e.Data)))
+	e.Data = append(e.Data, p[:kept]...)
+	e.Omitted += int64(len(p) - kept)
 }

@@ -55,7 +55,9 @@ func (b *Bundle) Identify(key string) (filters.Identity, bool) {
 }
 
 // Judge takes the decision about a decoded request, and returns what decides about its answer; nil where no rule does.
-func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge) { return b.policies.Judge(x) }
+func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge) {
+	return b.policies.Judge(x)
+}
 
 // Compile makes a bundle ready to decide. It reports every error of the policies at once. What this replica does not know is an
 // error too: it must not be taken for something else.
@@ -100,7 +102,7 @@ func checkAudit(o audit.Options) error {
 	if !slices.Contains([]audit.Mode{"", audit.ModeStrict, audit.ModeDurable, audit.ModeBestEffort}, o.Mode) {
 		return fmt.Errorf("this replica does not know audit mode %q", o.Mode)
 	}
-	if !slices.Contains([]ocsf.Payload{"", ocsf.PayloadNone, ocsf.PayloadDigest}, o.Payload) {
+	if o.Payload != "" && !slices.Contains(ocsf.Payloads(), o.Payload) {
 		return fmt.Errorf("this replica does not know payload mode %q", o.Payload)
 	}
 	return nil

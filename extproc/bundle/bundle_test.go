@@ -41,7 +41,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"negative limit", func(b *bundlepb.Bundle) { b.Limits.RequestBytes = -1 }, "limits.request_bytes is -1"},
 		{"limit that cannot be received", func(b *bundlepb.Bundle) { b.Limits.RequestBytes = MaxRequestBytes + 1 }, "limits.request_bytes is 134217729"},
 		{"audit mode", func(b *bundlepb.Bundle) { b.Audit.Mode = "Strict" }, `audit mode "Strict"`},
-		{"payload mode", func(b *bundlepb.Bundle) { b.Audit.Payload = "full" }, `payload mode "full"`},
+		{"payload mode", func(b *bundlepb.Bundle) { b.Audit.Payload = "all" }, `payload mode "all"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -88,6 +88,7 @@ func (m *Machine) record(by filters.EndedBy, detail string) *filters.Record {
 	rec.Phase, rec.EndedBy, rec.Detail = filters.PhaseExchange, by, detail
 	rec.Duration = m.cfg.Clock().Sub(m.x.Request.Time)
 	rec.Status = m.status
+	rec.Payload = m.shown()
 	rec.Outcome = m.outcome(by)
 	return rec
 }

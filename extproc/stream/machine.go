@@ -61,6 +61,7 @@ type Machine struct {
 	answer   filters.Decision    // about the answer so far
 	refusal  *filters.Refusal
 	judging  time.Duration
+	payload  filters.Payload // what the record shows of the bodies
 
 	held        int64  // bytes of the answer that came and have not passed
 	headersHeld bool   // the answer to the response headers waits until the body may pass

@@ -30,6 +30,10 @@ func testBundle(t testing.TB, mode string) *bundle.Bundle {
 // compileBundle makes a bundle that knows one key, three routes and five rules.
 func compileBundle(mode string) (*bundle.Bundle, error) {
 	digest := sha256.Sum256([]byte("bz-alice"))
+	mode, payload, named := strings.Cut(mode, " ")
+	if !named {
+		payload = "digest"
+	}
 	return bundle.Compile(&bundlepb.Bundle{
 		Version: "v1", Commit: "c0ffee",
 		Routes: []*bundlepb.Route{
@@ -64,7 +68,7 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 			}},
 		}},
 		McpServers: []*bundlepb.McpServer{{Name: "warehouse", Tools: []*bundlepb.McpTool{{Name: "query_sales", ReadOnly: new(true)}}}},
-		Audit:      &bundlepb.Audit{Mode: mode, Payload: "digest", Tenant: "default"},
+		Audit:      &bundlepb.Audit{Mode: mode, Payload: payload, Tenant: "default"},
 		Limits:     &bundlepb.Limits{RequestBytes: 4096},
 	})
 }

@@ -94,7 +94,8 @@ func (m *Machine) requestBody(b *extproc.HttpBody) Output {
 	if m.x.Request.BodySize > m.cfg.Bundle.RequestBytes {
 		return m.Refuse(m.tooLarge(m.x.Request.BodySize))
 	}
-	if m.cfg.Bundle.Audit.Payload == ocsf.PayloadDigest {
+	m.keepCame(&m.payload.Request, body)
+	if m.cfg.Bundle.Audit.Payload != ocsf.PayloadNone {
 		m.x.Request.BodyHash = sha256.Sum256(body)
 	}
 	return m.judgeRequest(body, &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_RequestBody{RequestBody: &extproc.BodyResponse{}}})
@@ -126,7 +127,7 @@ func (m *Machine) judgeRequest(body []byte, answer *extproc.ProcessingResponse) 
 
 // decide reads and judges the request. It returns the body that goes on in the place of this one; nil: this one goes on.
 func (m *Machine) decide(body []byte) (changed []byte, err error) {
-	if err := m.codec.DecodeRequest(&m.x, body); err != nil {
+	if err = m.codec.DecodeRequest(&m.x, body); err != nil {
 		return nil, err
 	}
 	var judge filters.AnswerJudge
@@ -140,12 +141,18 @@ func (m *Machine) decide(body []byte) (changed []byte, err error) {
 		}
 	}
 	if len(m.decision.Treatments) > 0 {
-		if err := m.codec.Treat(&m.x, body, m.decision.Treatments); err != nil {
-			return nil, err
-		}
+		err = m.codec.Treat(&m.x, body, m.decision.Treatments)
 	}
-	if len(m.x.Edits) == 0 {
-		return nil, nil
+	denied := m.decision.Action >= filters.ActionDeny
+	if err == nil { // what is denied is shown as it would have been passed on
+		changed = redact.Apply(body, m.x.Edits)
+		m.keepPassed(&m.payload.Request, changed)
 	}
-	return redact.Apply(body, m.x.Edits), nil
+	if denied || len(m.x.Edits) == 0 {
+		changed = nil
+	}
+	if denied {
+		err = nil
+	}
+	return changed, err
 }

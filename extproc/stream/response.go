@@ -45,6 +45,7 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 
 // responseBody passes what the reader lets go.
 func (m *Machine) responseBody(b *extproc.HttpBody) Output {
+	m.keepCame(&m.payload.Response, b.GetBody())
 	pass, err := m.reader.Write(b.GetBody())
 	m.held = max(0, m.held+int64(len(b.GetBody()))-int64(len(pass)))
 	if err != nil {
@@ -126,6 +127,7 @@ func (m *Machine) release(send []*extproc.ProcessingResponse, pass []byte, last 
 		send = append(send, m.responseHeadersAnswer())
 	}
 	m.x.Response.Bytes += int64(len(pass))
+	m.keepPassed(&m.payload.Response, pass)
 	for len(pass) > maxChunk {
 		send = append(send, chunk(pass[:maxChunk], false))
 		pass = pass[maxChunk:]

@@ -60,7 +60,7 @@ func replay(t *testing.T, transcript string) string {
 		switch {
 		case strings.HasPrefix(line, "#"), line == "":
 			out.WriteString(line + "\n")
-			if mode, ok := strings.CutPrefix(line, "# audit: "); ok {
+			if mode, ok := strings.CutPrefix(line, "# audit: "); ok { // a mode, or a mode and what records show of bodies
 				m = newMachine(t, mode)
 			}
 		case strings.HasPrefix(line, "-> "):
@@ -194,6 +194,11 @@ func render(w *strings.Builder, out stream.Output) {
 		fmt.Fprintf(w, "<- record outcome=%s ended_by=%s status=%d unsure=%t user=%q model=%q input=%d output=%d bytes=%d detail=%q\n",
 			r.Outcome, r.EndedBy, r.Status, out.Unsure, r.Exchange.Identity.User, modelOf(r.Exchange),
 			r.Exchange.Response.Usage.Input, r.Exchange.Response.Usage.Output, r.Exchange.Response.Bytes, r.Detail)
+		for _, e := range []filters.Excerpt{r.Payload.Request, r.Payload.Response} {
+			if e.Data != nil {
+				fmt.Fprintf(w, "   shows %d more than %s\n", e.Omitted, e.Data)
+			}
+		}
 	}
 }
 

@@ -46,8 +46,11 @@ func TestJudgeAnswer(t *testing.T) {
 			"", poisoned + rule("r", "redact", "block.origin == 'tool_result'", ", pattern: IGNORE"), "allow",
 			"quarantine p/poison 1 at /I, p/r 1 at /I\n1 quarantine IGNORE Removed by Bartizan: because (rule p/poison)",
 		},
-		"deny leaves nothing to treat": {"", poisoned + rule("r", "deny", "response.status == 200", ""), "allow", "deny p/poison 1 at /I, p/r"},
-		"observed":                     {"  mode: Observe\n", poisoned, "allow", "allow p/poison 1 at /I"},
+		"deny is more": {
+			"", poisoned + rule("r", "deny", "response.status == 200", ""), "allow",
+			"deny p/poison 1 at /I, p/r\n1 quarantine Removed by Bartizan: because (rule p/poison)",
+		},
+		"observed": {"  mode: Observe\n", poisoned, "allow", "allow p/poison 1 at /I"},
 		"conditions are of the request": {
 			"  matchConditions: [\"identity.user == 'bob'\"]\n", poisoned, "allow", "nothing to say",
 		},

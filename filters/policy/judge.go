@@ -207,9 +207,6 @@ func (j *judgement) decide() filters.Decision {
 			d.Action, d.Deciding = v.Action, v
 		}
 	}
-	if d.Action == filters.ActionDeny {
-		return d
-	}
 	for _, i := range slices.Sorted(maps.Keys(j.treatments)) {
 		d.Treatments = append(d.Treatments, *j.treatments[i])
 	}

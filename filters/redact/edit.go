@@ -24,7 +24,7 @@ func Edits(body []byte, blocks []filters.Block, treatments []filters.Treatment, 
 		switch {
 		case t.Action == filters.ActionQuarantine:
 			e, ok = notice(b, t.Notice)
-		case isJSON(b) || Text(body, b):
+		case isJSON(b) || IsText(body, b):
 			e, ok = filters.Edit{Start: b.Start, End: b.End, With: mask(b, t.Masks)}, true
 		}
 		if !ok {
@@ -59,8 +59,8 @@ func outermost(blocks []filters.Block, treatments []filters.Treatment) []filters
 	return out
 }
 
-// Text tells whether the block is the whole of a string in the body, in whose place another text can stand.
-func Text(body []byte, b *filters.Block) bool {
+// IsText tells whether the block is the whole of a string in the body, in whose place another text can stand.
+func IsText(body []byte, b *filters.Block) bool {
 	if isJSON(b) || b.Start >= b.End || body[b.Start] != '"' {
 		return false
 	}

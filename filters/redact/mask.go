@@ -26,6 +26,14 @@ func Matches(b *filters.Block, masks ...*regexp.Regexp) bool {
 	return found
 }
 
+// Text returns a text with what the masks match masked; text itself where they match nothing.
+func Text(text []byte, masks ...*regexp.Regexp) []byte {
+	if found := spans(text, masks); len(found) > 0 {
+		return apply(text, found)
+	}
+	return text
+}
+
 // isJSON tells whether the block's data is a value as it stands in the body, and not a text that was unescaped: a text has lost its
 // quotes at least, whatever its media type says.
 func isJSON(b *filters.Block) bool { return b.End-b.Start == len(b.Data) }
@@ -41,11 +49,17 @@ func mask(b *filters.Block, masks []*regexp.Regexp) []byte {
 	})
 }
 
-// spans are what the masks match, in order; what touches is one. A match of nothing is none.
+// spans are what the masks match, in order: a group of theirs where it matched, else the whole. What touches is one. A match of nothing
+// is none.
 func spans(text []byte, masks []*regexp.Regexp) [][]int {
 	var all [][]int
 	for _, m := range masks {
-		all = append(all, m.FindAllIndex(text, -1)...)
+		for _, at := range m.FindAllSubmatchIndex(text, -1) {
+			if len(at) > 2 && at[2] >= 0 {
+				at = at[2:]
+			}
+			all = append(all, at[:2])
+		}
 	}
 	all = slices.DeleteFunc(all, func(s []int) bool { return s[0] == s[1] })
 	slices.SortFunc(all, func(a, b []int) int { return cmp.Compare(a[0], b[0]) })

@@ -50,7 +50,7 @@ func TestEdits(t *testing.T) {
 	secret, space := regexp.MustCompile("secret"), regexp.MustCompile(`\s`)
 	all := blocks(t, []byte(document))
 	notice := func(b *filters.Block, text string) (filters.Edit, bool) {
-		return Quoted(b, text), Text([]byte(document), b)
+		return Quoted(b, text), IsText([]byte(document), b)
 	}
 	type treatment struct {
 		pointer string

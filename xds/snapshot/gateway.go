@@ -42,7 +42,7 @@ type keySpec struct {
 
 type auditSpec struct {
 	Mode    manifest.String `yaml:"mode"`    // strict, durable (default), best_effort
-	Payload manifest.String `yaml:"payload"` // none, digest (default)
+	Payload manifest.String `yaml:"payload"` // none, digest (default), redacted, full
 	Tenant  manifest.String `yaml:"tenant"`  // default "default"
 }
 
@@ -148,7 +148,7 @@ func (c *checker) hash(s manifest.String, at manifest.Position) []byte {
 func (c *checker) audit(spec auditSpec) *bundlepb.Audit {
 	a := &bundlepb.Audit{
 		Mode:    c.oneOf(spec.Mode, "durable", "strict", "durable", "best_effort"),
-		Payload: c.oneOf(spec.Payload, "digest", "none", "digest"),
+		Payload: c.oneOf(spec.Payload, "digest", "none", "digest", "redacted", "full"),
 		Tenant:  "default",
 	}
 	if !isAbsent(spec.Tenant) {

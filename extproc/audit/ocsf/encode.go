@@ -27,9 +27,17 @@ type Payload string
 
 // The payload modes. The zero value is PayloadDigest.
 const (
-	PayloadNone   Payload = "none"   // sizes only
-	PayloadDigest Payload = "digest" // sizes and SHA-256
+	PayloadNone     Payload = "none"     // sizes only
+	PayloadDigest   Payload = "digest"   // sizes and SHA-256
+	PayloadRedacted Payload = "redacted" // the beginning of what was passed on as well: after redaction, credentials masked
+	PayloadFull     Payload = "full"     // the beginning of what came, as it came
 )
+
+// LimitPayload is how much is shown of a request, and of a response, in bytes.
+const LimitPayload = 32 << 10
+
+// Payloads lists the modes.
+func Payloads() []Payload { return []Payload{PayloadNone, PayloadDigest, PayloadRedacted, PayloadFull} }
 
 // Source is what an event says of the gateway that writes it.
 type Source struct {

@@ -94,6 +94,18 @@ var goldens = map[string]func() *filters.Record{
 		r.Decision.Deciding = &r.Decision.Verdicts[1]
 		return r
 	},
+	"quarantined_answer": func() *filters.Record {
+		r := mcpRecord()
+		r.Outcome, r.EndedBy, r.Refusal, r.Decision = filters.OutcomeQuarantine, filters.EndedByUpstream, nil, filters.Decision{}
+		r.Answer = filters.Decision{Action: filters.ActionQuarantine, Verdicts: []filters.Verdict{{
+			Policy: "content", Rule: "poison", Outcome: filters.Matched, Action: filters.ActionQuarantine, Severity: filters.SeverityHigh,
+			Reason: "It gives orders.", Pointer: "/result/content/0/text", Blocks: 2,
+		}}}
+		r.Answer.Deciding = &r.Answer.Verdicts[0]
+		r.Exchange.Response.Content = filters.Content{Blocks: 3, Bytes: 400}
+		r.Payload = filters.Payload{Request: filters.Excerpt{Data: []byte("{\"a\":1}")}, Response: filters.Excerpt{Data: []byte("x\xff\n"), Omitted: 7}}
+		return r
+	},
 	"upstream_error": func() *filters.Record {
 		r := llmRecord()
 		r.Status, r.Exchange.Response = 529, filters.Response{Status: 529, Bytes: 120, Complete: true, Error: "overloaded_error"}

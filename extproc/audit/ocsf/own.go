@@ -24,6 +24,7 @@ func (e *event) own() {
 	e.llm()
 	e.mcp()
 	e.str("outcome", string(e.r.Outcome), limitName)
+	e.payload()
 	e.str("phase", e.r.Phase, limitName)
 	e.key("prev_hash")
 	e.buf = append(e.buf, '"')
@@ -149,6 +150,21 @@ func (e *event) mcp() {
 	e.str("tool_use_id", c.ToolUseID, limitName)
 	e.count("items_offered", int64(e.x.Response.Offered))
 	e.count("items_shown", int64(e.x.Response.Shown))
+	e.end(m, '}')
+}
+
+func (e *event) payload() {
+	m := e.open("payload", '{')
+	e.excerpt("request", e.r.Payload.Request)
+	e.excerpt("response", e.r.Payload.Response)
+	e.end(m, '}')
+}
+
+// excerpt shows a body as text, and says how many bytes are not shown.
+func (e *event) excerpt(name string, x filters.Excerpt) {
+	m := e.open(name, '{')
+	e.count("omitted", x.Omitted)
+	e.str("text", string(x.Data), LimitPayload)
 	e.end(m, '}')
 }
 
