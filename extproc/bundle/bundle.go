@@ -35,6 +35,7 @@ type Bundle struct {
 	routes   map[string]route
 	keys     map[[sha256.Size]byte]filters.Identity
 	policies *policy.Set
+	registry *access.Registry
 }
 
 type route struct {
@@ -54,6 +55,15 @@ func (b *Bundle) Identify(key string) (filters.Identity, bool) {
 	return id, ok
 }
 
+// Visible tells whether the caller of x, of whom no body was read yet, may know of the target of a route. What is not visible must be
+// refused like a route that does not exist; the error says why it could not be found out, and is for the record.
+func (b *Bundle) Visible(r filters.Route, x *filters.Exchange) (bool, error) {
+	if r.Surface != filters.SurfaceMCP {
+		return true, nil
+	}
+	return b.registry.Visible(r.Target, x)
+}
+
 // Judge takes the decision about a decoded request, and returns what decides about its answer; nil where no rule does.
 func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge) {
 	return b.policies.Judge(x)
@@ -61,10 +71,11 @@ func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJud
 
 // Compile makes a bundle ready to decide. It reports every error of the policies at once. What this replica does not know is an
 // error too: it must not be taken for something else.
-func Compile(pb *bundlepb.Bundle) (*Bundle, error) { return CompileFor(pb, llm.Codec) }
+func Compile(pb *bundlepb.Bundle) (*Bundle, error) { return CompileFor(pb, llm.Codec, nil) }
 
-// CompileFor is Compile with the codecs of model dialects by their names.
-func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, bool)) (*Bundle, error) {
+// CompileFor is Compile with the codecs of model dialects by their names, and with what this replica has seen of the definitions of
+// MCP servers, which outlives a bundle; nil: nothing yet.
+func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, bool), memory *access.Memory) (*Bundle, error) {
 	read, err := policies(pb.GetPolicies())
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", pb.GetVersion(), err)
@@ -72,6 +83,10 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 	set, errs := policy.Compile(read)
 	if err := errs.Err(); err != nil {
 		return nil, fmt.Errorf("compile policies of commit %s: %w", pb.GetCommit(), err)
+	}
+	known, err := registry(pb, memory)
+	if err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", pb.GetVersion(), err)
 	}
 	b := &Bundle{
 		Version: pb.GetVersion(), Commit: pb.GetCommit(), RequestBytes: pb.GetLimits().GetRequestBytes(),
@@ -81,6 +96,7 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 		routes:   make(map[string]route, len(pb.GetRoutes())),
 		keys:     make(map[[sha256.Size]byte]filters.Identity, len(pb.GetVirtualKeys())),
 		policies: set,
+		registry: known,
 	}
 	if b.RequestBytes <= 0 || b.RequestBytes > MaxRequestBytes {
 		return nil, fmt.Errorf("bundle %s: limits.request_bytes is %d, want 1 to %d", b.Version, b.RequestBytes, MaxRequestBytes)
@@ -109,7 +125,7 @@ func checkAudit(o audit.Options) error {
 }
 
 func (b *Bundle) addRoutes(pb *bundlepb.Bundle, dialects func(string) (filters.Codec, bool)) error {
-	mcpCodec := mcp.New(access.NewRegistry(servers(pb.GetMcpServers())))
+	mcpCodec := mcp.New(b.registry)
 	for _, r := range pb.GetRoutes() {
 		named := filters.Route{
 			Name: r.GetName(), Surface: filters.Surface(r.GetSurface()), Target: r.GetTarget(), Dialect: r.GetDialect(), Operation: r.GetOperation(),
@@ -157,10 +173,7 @@ func policies(pbs []*bundlepb.Policy) ([]*policy.Policy, error) {
 			Name: pb.GetName(), At: manifest.Position{File: pb.GetFile(), Line: 1, Column: 1}, Surface: filters.Surface(pb.GetSurface()),
 			FailurePolicy: policy.FailurePolicy(pb.GetFailurePolicy()), Mode: policy.Mode(pb.GetMode()),
 		}
-		at := func(e *bundlepb.Expression) manifest.String {
-			where := manifest.Position{File: pb.GetFile(), Line: int(e.GetLine()), Column: int(e.GetColumn())}
-			return manifest.String{Value: e.GetText(), Position: where, Indent: int(e.GetIndent())}
-		}
+		at := func(e *bundlepb.Expression) manifest.String { return expression(pb.GetFile(), e) }
 		for _, c := range pb.GetMatchConditions() {
 			p.MatchConditions = append(p.MatchConditions, at(c))
 		}

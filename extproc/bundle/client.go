@@ -17,6 +17,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"bartizan/filters/access"
+	"bartizan/filters/llm"
 	"bartizan/xds/bundlepb"
 )
 
@@ -33,6 +35,7 @@ type Client struct {
 	store   Store
 	log     *slog.Logger
 	metrics *metrics
+	memory  *access.Memory
 
 	current atomic.Pointer[Bundle]
 	ready   chan struct{} // closed once a bundle is in force
@@ -40,7 +43,7 @@ type Client struct {
 
 // NewClient returns a client that already decides with the last good bundle of store, where there is one.
 func NewClient(nodeID string, store Store, log *slog.Logger, reg prometheus.Registerer) *Client {
-	c := &Client{nodeID: nodeID, store: store, log: log, metrics: newMetrics(reg), ready: make(chan struct{})}
+	c := &Client{nodeID: nodeID, store: store, log: log, metrics: newMetrics(reg), memory: access.NewMemory(), ready: make(chan struct{})}
 	c.restore()
 	return c
 }
@@ -57,7 +60,7 @@ func (c *Client) restore() {
 	case err != nil:
 		c.log.Warn("the bundle on disk cannot be used", "error", err)
 	case pb != nil:
-		b, err := compile(pb)
+		b, err := c.compile(pb)
 		if err != nil {
 			c.log.Warn("the bundle on disk cannot be used", "error", err)
 			return
@@ -134,13 +137,13 @@ func (c *Client) follow(ctx context.Context, conn grpc.ClientConnInterface) erro
 }
 
 // compile takes a panic for an error: a bundle must not end the service, and come back with every restart.
-func compile(pb *bundlepb.Bundle) (b *Bundle, err error) {
+func (c *Client) compile(pb *bundlepb.Bundle) (b *Bundle, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			b, err = nil, fmt.Errorf("bundle %s: compile panicked: %v", pb.GetVersion(), p)
 		}
 	}()
-	return Compile(pb)
+	return CompileFor(pb, llm.Codec, c.memory)
 }
 
 // apply puts the bundle of a response in force, or says why not. A removal is refused: without rules nothing can be decided.
@@ -153,7 +156,7 @@ func (c *Client) apply(resp *discovery.DeltaDiscoveryResponse) error {
 		if err := r.GetResource().UnmarshalTo(pb); err != nil {
 			return fmt.Errorf("decode bundle: %w", err)
 		}
-		b, err := compile(pb)
+		b, err := c.compile(pb)
 		if err != nil {
 			return err
 		}

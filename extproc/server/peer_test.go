@@ -134,7 +134,7 @@ func testBundle(t testing.TB, mode string, requestBytes int64) *bundle.Bundle {
 	}, func(name string) (filters.Codec, bool) {
 		c, ok := llm.Codec(name)
 		return fragile{c}, ok
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

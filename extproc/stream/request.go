@@ -26,16 +26,16 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	route, codec, known := m.cfg.Bundle.Route(attribute(req, "xds.route_name"))
 	m.x.Route, m.codec = route, codec
 	if !known {
-		return m.Refuse(filters.Refusal{
-			Kind:    filters.RefusedUnknown,
-			Message: fmt.Sprintf("no route for %s %s: only operations that a Provider or McpServer lists are served", clip(m.x.Request.Method), clip(m.x.Request.Path)),
-		})
+		return m.noRoute()
 	}
 	identity, refusal := identify(m.cfg.Bundle, in)
 	if refusal != nil {
 		return m.Refuse(*refusal)
 	}
 	m.x.Identity = identity
+	if visible, err := m.cfg.Bundle.Visible(route, &m.x); !visible {
+		return m.hidden(err)
+	}
 	if in.encoding != "" && in.encoding != "identity" {
 		return m.Refuse(filters.Refusal{
 			Kind:    filters.RefusedEncoding,
@@ -56,6 +56,26 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	m.phase = AwaitRequestBody
 	out := m.send(m.headersAnswer(in))
 	out.Admit = max(declared, 1)
+	return out
+}
+
+func (m *Machine) noRoute() Output {
+	return m.Refuse(filters.Refusal{
+		Kind:    filters.RefusedUnknown,
+		Message: fmt.Sprintf("no route for %s %s: only operations that a Provider or McpServer lists are served", clip(m.x.Request.Method), clip(m.x.Request.Path)),
+	})
+}
+
+// hidden answers a caller who may not know of a server as if there were none. The record says what there was.
+func (m *Machine) hidden(why error) Output {
+	m.codec = nil // its protocol would tell
+	out := m.noRoute()
+	if out.Record != nil {
+		out.Record.Detail = "hidden_by_visible_to"
+		if why != nil {
+			out.Record.Detail = why.Error()
+		}
+	}
 	return out
 }
 

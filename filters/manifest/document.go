@@ -20,10 +20,11 @@ const (
 	MaxErrors    = 100     // errors reported about one file
 )
 
-// Document is one YAML document of a file: apiVersion, kind, metadata.name and a spec that is not decoded yet.
+// Document is one YAML document of a file: apiVersion, kind, metadata and a spec that is not decoded yet.
 type Document struct {
 	Kind, Name string
-	Position   // of its first key
+	Labels     map[string]string // metadata.labels; nil where there are none
+	Position                     // of its first key
 
 	kind, name String
 	spec       *yaml.Node // nil where there is none
@@ -94,7 +95,8 @@ type header struct {
 }
 
 type metadata struct {
-	Name String `yaml:"name"`
+	Name   String            `yaml:"name"`
+	Labels map[string]string `yaml:"labels"`
 }
 
 // rawSpec keeps the node of a spec for later.
@@ -111,7 +113,7 @@ func (p *parser) header(top *yaml.Node) (*Document, Errors) {
 	if len(d.errs) > 0 {
 		return nil, d.errs
 	}
-	doc := &Document{Kind: h.Kind.Value, Name: h.Metadata.Name.Value, Position: at, kind: h.Kind, name: h.Metadata.Name, source: p.source}
+	doc := &Document{Kind: h.Kind.Value, Name: h.Metadata.Name.Value, Labels: h.Metadata.Labels, Position: at, kind: h.Kind, name: h.Metadata.Name, source: p.source}
 	if h.Spec != nil {
 		doc.spec = h.Spec.node
 	}

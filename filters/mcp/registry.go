@@ -38,6 +38,9 @@ type Server struct {
 	Scanned bool          // definitions are scanned, and so should be whatever else the server says to the model
 }
 
+// Capabilities are those of a client that can be switched off.
+func Capabilities() []string { return []string{"elicitation", "roots", "sampling"} }
+
 // ItemKind is what a server offers.
 type ItemKind string
 

@@ -91,7 +91,7 @@ func panicking(t *testing.T, path string, at *atomic.Value) noted {
 	}, func(name string) (filters.Codec, bool) {
 		c, ok := llm.Codec(name)
 		return fragile{c, at}, ok
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

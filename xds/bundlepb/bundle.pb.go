@@ -35,6 +35,8 @@ type Bundle struct {
 	Policies      []*Policy              `protobuf:"bytes,6,rep,name=policies,proto3" json:"policies,omitempty"`
 	Audit         *Audit                 `protobuf:"bytes,7,opt,name=audit,proto3" json:"audit,omitempty"`
 	Limits        *Limits                `protobuf:"bytes,8,opt,name=limits,proto3" json:"limits,omitempty"`
+	ToolAccess    []*ToolAccess          `protobuf:"bytes,30,rep,name=tool_access,json=toolAccess,proto3" json:"tool_access,omitempty"`
+	McpPins       []*McpPins             `protobuf:"bytes,31,rep,name=mcp_pins,json=mcpPins,proto3" json:"mcp_pins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,6 +123,20 @@ func (x *Bundle) GetAudit() *Audit {
 func (x *Bundle) GetLimits() *Limits {
 	if x != nil {
 		return x.Limits
+	}
+	return nil
+}
+
+func (x *Bundle) GetToolAccess() []*ToolAccess {
+	if x != nil {
+		return x.ToolAccess
+	}
+	return nil
+}
+
+func (x *Bundle) GetMcpPins() []*McpPins {
+	if x != nil {
+		return x.McpPins
 	}
 	return nil
 }
@@ -270,11 +286,20 @@ func (x *VirtualKey) GetGroups() []string {
 }
 
 type McpServer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Tools         []*McpTool             `protobuf:"bytes,2,rep,name=tools,proto3" json:"tools,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Name           string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Tools          []*McpTool             `protobuf:"bytes,2,rep,name=tools,proto3" json:"tools,omitempty"`
+	Labels         map[string]string      `protobuf:"bytes,30,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Owner          string                 `protobuf:"bytes,31,opt,name=owner,proto3" json:"owner,omitempty"`
+	Classification string                 `protobuf:"bytes,32,opt,name=classification,proto3" json:"classification,omitempty"`
+	VisibleTo      *Expression            `protobuf:"bytes,33,opt,name=visible_to,json=visibleTo,proto3" json:"visible_to,omitempty"`    // about the caller; empty: everybody
+	File           string                 `protobuf:"bytes,34,opt,name=file,proto3" json:"file,omitempty"`                               // path in the policy repository, for error messages
+	Off            []string               `protobuf:"bytes,35,rep,name=off,proto3" json:"off,omitempty"`                                 // capabilities that clients do not get to offer: "sampling", "elicitation", "roots"
+	ListTtlMs      int64                  `protobuf:"varint,36,opt,name=list_ttl_ms,json=listTtlMs,proto3" json:"list_ttl_ms,omitempty"` // how long a list may be kept
+	Scan           string                 `protobuf:"bytes,37,opt,name=scan,proto3" json:"scan,omitempty"`                               // "Quarantine", "Flag" or "Off"
+	Origins        []string               `protobuf:"bytes,38,rep,name=origins,proto3" json:"origins,omitempty"`                         // of web pages that may use it
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *McpServer) Reset() {
@@ -321,6 +346,328 @@ func (x *McpServer) GetTools() []*McpTool {
 	return nil
 }
 
+func (x *McpServer) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *McpServer) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *McpServer) GetClassification() string {
+	if x != nil {
+		return x.Classification
+	}
+	return ""
+}
+
+func (x *McpServer) GetVisibleTo() *Expression {
+	if x != nil {
+		return x.VisibleTo
+	}
+	return nil
+}
+
+func (x *McpServer) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *McpServer) GetOff() []string {
+	if x != nil {
+		return x.Off
+	}
+	return nil
+}
+
+func (x *McpServer) GetListTtlMs() int64 {
+	if x != nil {
+		return x.ListTtlMs
+	}
+	return 0
+}
+
+func (x *McpServer) GetScan() string {
+	if x != nil {
+		return x.Scan
+	}
+	return ""
+}
+
+func (x *McpServer) GetOrigins() []string {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+// Who may use which items of which servers.
+type ToolAccess struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	Servers       []string               `protobuf:"bytes,3,rep,name=servers,proto3" json:"servers,omitempty"`
+	Labels        map[string]string      `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // and servers that have all of these; empty: by name only
+	Kinds         []string               `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`                                                                             // "tool", "prompt", "resource", "resource_template", "completion", "task"
+	Expression    *Expression            `protobuf:"bytes,6,opt,name=expression,proto3" json:"expression,omitempty"`
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToolAccess) Reset() {
+	*x = ToolAccess{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolAccess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolAccess) ProtoMessage() {}
+
+func (x *ToolAccess) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolAccess.ProtoReflect.Descriptor instead.
+func (*ToolAccess) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ToolAccess) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ToolAccess) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *ToolAccess) GetServers() []string {
+	if x != nil {
+		return x.Servers
+	}
+	return nil
+}
+
+func (x *ToolAccess) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ToolAccess) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *ToolAccess) GetExpression() *Expression {
+	if x != nil {
+		return x.Expression
+	}
+	return nil
+}
+
+func (x *ToolAccess) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// The approved definitions of one server.
+type McpPins struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Server        string                 `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
+	Kinds         []*McpPinnedKind       `protobuf:"bytes,3,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *McpPins) Reset() {
+	*x = McpPins{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *McpPins) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*McpPins) ProtoMessage() {}
+
+func (x *McpPins) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use McpPins.ProtoReflect.Descriptor instead.
+func (*McpPins) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *McpPins) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *McpPins) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *McpPins) GetKinds() []*McpPinnedKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+// A kind that is there and has no pins approves nothing.
+type McpPinnedKind struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Pins          []*McpPin              `protobuf:"bytes,2,rep,name=pins,proto3" json:"pins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *McpPinnedKind) Reset() {
+	*x = McpPinnedKind{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *McpPinnedKind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*McpPinnedKind) ProtoMessage() {}
+
+func (x *McpPinnedKind) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use McpPinnedKind.ProtoReflect.Descriptor instead.
+func (*McpPinnedKind) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *McpPinnedKind) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *McpPinnedKind) GetPins() []*McpPin {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+type McpPin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Sha256        []byte                 `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"` // 32 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *McpPin) Reset() {
+	*x = McpPin{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *McpPin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*McpPin) ProtoMessage() {}
+
+func (x *McpPin) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use McpPin.ProtoReflect.Descriptor instead.
+func (*McpPin) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *McpPin) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *McpPin) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
 type McpTool struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -335,7 +682,7 @@ type McpTool struct {
 
 func (x *McpTool) Reset() {
 	*x = McpTool{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +694,7 @@ func (x *McpTool) String() string {
 func (*McpTool) ProtoMessage() {}
 
 func (x *McpTool) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +707,7 @@ func (x *McpTool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpTool.ProtoReflect.Descriptor instead.
 func (*McpTool) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{4}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *McpTool) GetName() string {
@@ -414,7 +761,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +773,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +786,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{5}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Policy) GetName() string {
@@ -511,7 +858,7 @@ type Expression struct {
 
 func (x *Expression) Reset() {
 	*x = Expression{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +870,7 @@ func (x *Expression) String() string {
 func (*Expression) ProtoMessage() {}
 
 func (x *Expression) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +883,7 @@ func (x *Expression) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression.ProtoReflect.Descriptor instead.
 func (*Expression) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{6}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Expression) GetText() string {
@@ -577,7 +924,7 @@ type Variable struct {
 
 func (x *Variable) Reset() {
 	*x = Variable{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +936,7 @@ func (x *Variable) String() string {
 func (*Variable) ProtoMessage() {}
 
 func (x *Variable) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +949,7 @@ func (x *Variable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variable.ProtoReflect.Descriptor instead.
 func (*Variable) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{7}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Variable) GetName() string {
@@ -634,7 +981,7 @@ type Rule struct {
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +993,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +1006,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{8}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Rule) GetName() string {
@@ -722,7 +1069,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +1081,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +1094,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{9}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Audit) GetMode() string {
@@ -780,7 +1127,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +1139,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +1152,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{10}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Limits) GetRequestBytes() int64 {
@@ -819,7 +1166,7 @@ var File_xds_bundlepb_bundle_proto protoreflect.FileDescriptor
 
 const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\n" +
-	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\x8d\x03\n" +
+	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\x86\x04\n" +
 	"\x06Bundle\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x121\n" +
@@ -829,7 +1176,10 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"mcpServers\x126\n" +
 	"\bpolicies\x18\x06 \x03(\v2\x1a.bartizan.bundle.v1.PolicyR\bpolicies\x12/\n" +
 	"\x05audit\x18\a \x01(\v2\x19.bartizan.bundle.v1.AuditR\x05audit\x122\n" +
-	"\x06limits\x18\b \x01(\v2\x1a.bartizan.bundle.v1.LimitsR\x06limits\"\x85\x01\n" +
+	"\x06limits\x18\b \x01(\v2\x1a.bartizan.bundle.v1.LimitsR\x06limits\x12?\n" +
+	"\vtool_access\x18\x1e \x03(\v2\x1e.bartizan.bundle.v1.ToolAccessR\n" +
+	"toolAccess\x126\n" +
+	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\"\x85\x01\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asurface\x18\x02 \x01(\tR\asurface\x12\x16\n" +
@@ -841,10 +1191,47 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x12\n" +
 	"\x04user\x18\x03 \x01(\tR\x04user\x12\x16\n" +
-	"\x06groups\x18\x04 \x03(\tR\x06groups\"R\n" +
+	"\x06groups\x18\x04 \x03(\tR\x06groups\"\xc1\x03\n" +
 	"\tMcpServer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
-	"\x05tools\x18\x02 \x03(\v2\x1b.bartizan.bundle.v1.McpToolR\x05tools\"\xeb\x01\n" +
+	"\x05tools\x18\x02 \x03(\v2\x1b.bartizan.bundle.v1.McpToolR\x05tools\x12A\n" +
+	"\x06labels\x18\x1e \x03(\v2).bartizan.bundle.v1.McpServer.LabelsEntryR\x06labels\x12\x14\n" +
+	"\x05owner\x18\x1f \x01(\tR\x05owner\x12&\n" +
+	"\x0eclassification\x18  \x01(\tR\x0eclassification\x12=\n" +
+	"\n" +
+	"visible_to\x18! \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\tvisibleTo\x12\x12\n" +
+	"\x04file\x18\" \x01(\tR\x04file\x12\x10\n" +
+	"\x03off\x18# \x03(\tR\x03off\x12\x1e\n" +
+	"\vlist_ttl_ms\x18$ \x01(\x03R\tlistTtlMs\x12\x12\n" +
+	"\x04scan\x18% \x01(\tR\x04scan\x12\x18\n" +
+	"\aorigins\x18& \x03(\tR\aorigins\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x02\n" +
+	"\n" +
+	"ToolAccess\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x18\n" +
+	"\aservers\x18\x03 \x03(\tR\aservers\x12B\n" +
+	"\x06labels\x18\x04 \x03(\v2*.bartizan.bundle.v1.ToolAccess.LabelsEntryR\x06labels\x12\x14\n" +
+	"\x05kinds\x18\x05 \x03(\tR\x05kinds\x12>\n" +
+	"\n" +
+	"expression\x18\x06 \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\n" +
+	"expression\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"n\n" +
+	"\aMcpPins\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06server\x18\x02 \x01(\tR\x06server\x127\n" +
+	"\x05kinds\x18\x03 \x03(\v2!.bartizan.bundle.v1.McpPinnedKindR\x05kinds\"S\n" +
+	"\rMcpPinnedKind\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12.\n" +
+	"\x04pins\x18\x02 \x03(\v2\x1a.bartizan.bundle.v1.McpPinR\x04pins\"4\n" +
+	"\x06McpPin\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\fR\x06sha256\"\xeb\x01\n" +
 	"\aMcpTool\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\tread_only\x18\x02 \x01(\bH\x00R\breadOnly\x88\x01\x01\x12%\n" +
@@ -908,39 +1295,53 @@ func file_xds_bundlepb_bundle_proto_rawDescGZIP() []byte {
 	return file_xds_bundlepb_bundle_proto_rawDescData
 }
 
-var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_xds_bundlepb_bundle_proto_goTypes = []any{
-	(*Bundle)(nil),     // 0: bartizan.bundle.v1.Bundle
-	(*Route)(nil),      // 1: bartizan.bundle.v1.Route
-	(*VirtualKey)(nil), // 2: bartizan.bundle.v1.VirtualKey
-	(*McpServer)(nil),  // 3: bartizan.bundle.v1.McpServer
-	(*McpTool)(nil),    // 4: bartizan.bundle.v1.McpTool
-	(*Policy)(nil),     // 5: bartizan.bundle.v1.Policy
-	(*Expression)(nil), // 6: bartizan.bundle.v1.Expression
-	(*Variable)(nil),   // 7: bartizan.bundle.v1.Variable
-	(*Rule)(nil),       // 8: bartizan.bundle.v1.Rule
-	(*Audit)(nil),      // 9: bartizan.bundle.v1.Audit
-	(*Limits)(nil),     // 10: bartizan.bundle.v1.Limits
+	(*Bundle)(nil),        // 0: bartizan.bundle.v1.Bundle
+	(*Route)(nil),         // 1: bartizan.bundle.v1.Route
+	(*VirtualKey)(nil),    // 2: bartizan.bundle.v1.VirtualKey
+	(*McpServer)(nil),     // 3: bartizan.bundle.v1.McpServer
+	(*ToolAccess)(nil),    // 4: bartizan.bundle.v1.ToolAccess
+	(*McpPins)(nil),       // 5: bartizan.bundle.v1.McpPins
+	(*McpPinnedKind)(nil), // 6: bartizan.bundle.v1.McpPinnedKind
+	(*McpPin)(nil),        // 7: bartizan.bundle.v1.McpPin
+	(*McpTool)(nil),       // 8: bartizan.bundle.v1.McpTool
+	(*Policy)(nil),        // 9: bartizan.bundle.v1.Policy
+	(*Expression)(nil),    // 10: bartizan.bundle.v1.Expression
+	(*Variable)(nil),      // 11: bartizan.bundle.v1.Variable
+	(*Rule)(nil),          // 12: bartizan.bundle.v1.Rule
+	(*Audit)(nil),         // 13: bartizan.bundle.v1.Audit
+	(*Limits)(nil),        // 14: bartizan.bundle.v1.Limits
+	nil,                   // 15: bartizan.bundle.v1.McpServer.LabelsEntry
+	nil,                   // 16: bartizan.bundle.v1.ToolAccess.LabelsEntry
 }
 var file_xds_bundlepb_bundle_proto_depIdxs = []int32{
 	1,  // 0: bartizan.bundle.v1.Bundle.routes:type_name -> bartizan.bundle.v1.Route
 	2,  // 1: bartizan.bundle.v1.Bundle.virtual_keys:type_name -> bartizan.bundle.v1.VirtualKey
 	3,  // 2: bartizan.bundle.v1.Bundle.mcp_servers:type_name -> bartizan.bundle.v1.McpServer
-	5,  // 3: bartizan.bundle.v1.Bundle.policies:type_name -> bartizan.bundle.v1.Policy
-	9,  // 4: bartizan.bundle.v1.Bundle.audit:type_name -> bartizan.bundle.v1.Audit
-	10, // 5: bartizan.bundle.v1.Bundle.limits:type_name -> bartizan.bundle.v1.Limits
-	4,  // 6: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
-	6,  // 7: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
-	7,  // 8: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
-	8,  // 9: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
-	6,  // 10: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
-	6,  // 11: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
-	6,  // 12: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	9,  // 3: bartizan.bundle.v1.Bundle.policies:type_name -> bartizan.bundle.v1.Policy
+	13, // 4: bartizan.bundle.v1.Bundle.audit:type_name -> bartizan.bundle.v1.Audit
+	14, // 5: bartizan.bundle.v1.Bundle.limits:type_name -> bartizan.bundle.v1.Limits
+	4,  // 6: bartizan.bundle.v1.Bundle.tool_access:type_name -> bartizan.bundle.v1.ToolAccess
+	5,  // 7: bartizan.bundle.v1.Bundle.mcp_pins:type_name -> bartizan.bundle.v1.McpPins
+	8,  // 8: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
+	15, // 9: bartizan.bundle.v1.McpServer.labels:type_name -> bartizan.bundle.v1.McpServer.LabelsEntry
+	10, // 10: bartizan.bundle.v1.McpServer.visible_to:type_name -> bartizan.bundle.v1.Expression
+	16, // 11: bartizan.bundle.v1.ToolAccess.labels:type_name -> bartizan.bundle.v1.ToolAccess.LabelsEntry
+	10, // 12: bartizan.bundle.v1.ToolAccess.expression:type_name -> bartizan.bundle.v1.Expression
+	6,  // 13: bartizan.bundle.v1.McpPins.kinds:type_name -> bartizan.bundle.v1.McpPinnedKind
+	7,  // 14: bartizan.bundle.v1.McpPinnedKind.pins:type_name -> bartizan.bundle.v1.McpPin
+	10, // 15: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
+	11, // 16: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
+	12, // 17: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
+	10, // 18: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
+	10, // 19: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
+	10, // 20: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_xds_bundlepb_bundle_proto_init() }
@@ -948,14 +1349,14 @@ func file_xds_bundlepb_bundle_proto_init() {
 	if File_xds_bundlepb_bundle_proto != nil {
 		return
 	}
-	file_xds_bundlepb_bundle_proto_msgTypes[4].OneofWrappers = []any{}
+	file_xds_bundlepb_bundle_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xds_bundlepb_bundle_proto_rawDesc), len(file_xds_bundlepb_bundle_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -36,6 +36,7 @@ func (r *repository) snapshot(commit string) *Snapshot {
 func (r *repository) plan(commit string) *plan {
 	p := &plan{dialects: map[string][]string{}, bundle: &bundlepb.Bundle{
 		Commit: commit, VirtualKeys: r.gateway.keys, Policies: bundlePolicies(r.policies), Audit: r.gateway.audit, Limits: r.gateway.limits,
+		ToolAccess: bundleAccess(r.access), McpPins: bundlePins(r.pins),
 	}}
 	for _, one := range r.providers {
 		routes, conf := one.routes()
@@ -48,7 +49,7 @@ func (r *repository) plan(commit string) *plan {
 	for _, one := range r.servers {
 		route, conf := one.route()
 		p.bundle.Routes, p.routes = append(p.bundle.Routes, route), append(p.routes, conf)
-		p.bundle.McpServers = append(p.bundle.McpServers, &bundlepb.McpServer{Name: one.name, Tools: one.tools})
+		p.bundle.McpServers = append(p.bundle.McpServers, one.bundle())
 		p.upstreams = append(p.upstreams, one.upstream)
 		p.servers = append(p.servers, route.Name)
 	}
@@ -56,15 +57,20 @@ func (r *repository) plan(commit string) *plan {
 }
 
 func (p *plan) sort() {
-	slices.SortFunc(p.bundle.Routes, func(a, b *bundlepb.Route) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(p.bundle.VirtualKeys, func(a, b *bundlepb.VirtualKey) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(p.bundle.McpServers, func(a, b *bundlepb.McpServer) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.bundle.Routes, byName[*bundlepb.Route])
+	slices.SortFunc(p.bundle.VirtualKeys, byName[*bundlepb.VirtualKey])
+	slices.SortFunc(p.bundle.McpServers, byName[*bundlepb.McpServer])
 	slices.SortFunc(p.routes, func(a, b envoyconf.Route) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.upstreams, func(a, b *envoyconf.Upstream) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	for _, names := range p.dialects {
 		slices.Sort(names)
 	}
 	slices.Sort(p.servers)
+}
+
+// byName orders what the bundle carries.
+func byName[T interface{ GetName() string }](a, b T) int {
+	return cmp.Compare(a.GetName(), b.GetName())
 }
 
 func (r *repository) resources(p *plan) Resources {

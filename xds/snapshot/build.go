@@ -5,7 +5,9 @@ import (
 	"maps"
 	"slices"
 
+	"bartizan/filters/access"
 	"bartizan/filters/manifest"
+	"bartizan/filters/pins"
 	"bartizan/filters/policy"
 	"bartizan/xds/source"
 )
@@ -50,6 +52,9 @@ type repository struct {
 	providers []*provider
 	servers   []*server
 	policies  []*policy.Policy
+	access    []*access.ToolAccess
+	pins      []*pins.Set
+	unread    bool // a server could not be read
 }
 
 // Kinds of documents.
@@ -58,9 +63,13 @@ const (
 	kindProvider  = "Provider"
 	kindMCPServer = "McpServer"
 	kindPolicy    = policy.Kind
+	kindAccess    = access.Kind
+	kindPins      = pins.Kind
 )
 
-func kinds() []string { return []string{kindGateway, kindProvider, kindMCPServer, kindPolicy} }
+func kinds() []string {
+	return []string{kindGateway, kindProvider, kindMCPServer, kindPolicy, kindAccess, kindPins}
+}
 
 func (r *repository) report(errs ...*manifest.Error) { r.errs = append(r.errs, errs...) }
 
@@ -75,6 +84,10 @@ func (r *repository) add(doc *manifest.Document) {
 		r.addServer(doc)
 	case kindPolicy:
 		r.addPolicy(doc)
+	case kindAccess:
+		r.addAccess(doc)
+	case kindPins:
+		r.addPins(doc)
 	default:
 		r.report(doc.KindText().Errorf(manifest.Suggest(doc.Kind, kinds()), "unknown kind"))
 	}
@@ -98,6 +111,7 @@ func (r *repository) finish() {
 	slices.SortStableFunc(r.policies, func(a, b *policy.Policy) int { return cmp.Compare(a.Name, b.Name) })
 	_, errs := policy.Compile(r.policies)
 	r.report(errs...)
+	r.registry()
 	if r.gateway == nil && len(r.errs) == 0 { // with errors, the Gateway may be what could not be read
 		r.report(&manifest.Error{
 			Position: manifest.Position{File: ".", Line: 1, Column: 1},

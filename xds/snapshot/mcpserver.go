@@ -5,9 +5,13 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
+	"time"
 
 	"bartizan/filters"
+	"bartizan/filters/access"
 	"bartizan/filters/manifest"
+	"bartizan/filters/mcp"
 	"bartizan/xds/bundlepb"
 	"bartizan/xds/envoyconf"
 )
@@ -18,7 +22,28 @@ type serverSpec struct {
 	URL        manifest.String   `yaml:"url"`
 	Credential *credentialSpec   `yaml:"credential"`
 	Tools      []toolSpec        `yaml:"tools"`
+
+	Transport      manifest.String   `yaml:"transport"`      // streamable-http, the default and the only one
+	Owner          manifest.String   `yaml:"owner"`          // who answers for it
+	Classification manifest.String   `yaml:"classification"` // of the data that it gives, in the words of the repository
+	VisibleTo      manifest.String   `yaml:"visibleTo"`      // CEL about identity and request; absent: everybody
+	Off            []manifest.String `yaml:"off"`            // sampling, elicitation, roots
+	Origins        []manifest.String `yaml:"origins"`        // of web pages that may use it, as https://app.example.com
+	ListTTL        *time.Duration    `yaml:"listTTL"`        // how long clients may keep a list; default 1m
+	Scan           manifest.String   `yaml:"scan"`           // Quarantine (default), Flag, Off
 }
+
+// Bounds of listTTL.
+const (
+	defaultListTTL = time.Minute
+	maxListTTL     = 24 * time.Hour
+)
+
+// originForm is an origin as a browser serializes it (RFC 6454, section 6.2): no path, no default port that is left out anyway.
+var originForm = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]{1,5})?$`)
+
+// maxWord is how long an owner or a classification may be: records and rules carry them.
+const maxWord = 128
 
 type toolSpec struct {
 	Position    manifest.Position `yaml:"-"`
@@ -43,15 +68,20 @@ type server struct {
 	upstream *envoyconf.Upstream
 	path     string
 	tools    []*bundlepb.McpTool
+	file     string
+
+	registered access.Server // what the registry says; without its tools
 }
 
 func (r *repository) addServer(doc *manifest.Document) {
 	var spec serverSpec
 	if errs := doc.Decode(&spec); len(errs) > 0 {
+		r.unread = true
 		r.report(errs...)
 		return
 	}
 	c := checker{doc: doc}
+	c.oneOf(spec.Transport, "", "streamable-http")
 	at := c.url(spec.URL, spec.Position)
 	credential := c.credential(spec.Credential, "authorization", "Bearer ")
 	r.servers = append(r.servers, &server{
@@ -59,8 +89,70 @@ func (r *repository) addServer(doc *manifest.Document) {
 		upstream: at.upstream("mcp/"+doc.Name, credential, r.opt),
 		path:     cmp.Or(at.path, "/"),
 		tools:    c.tools(spec.Tools),
+		file:     doc.NameText().File,
+
+		registered: c.registered(doc, spec),
 	})
 	r.report(c.errs...)
+}
+
+// registered is what the registry says of the server itself.
+func (c *checker) registered(doc *manifest.Document, spec serverSpec) access.Server {
+	s := access.Server{
+		Name: doc.Name, VisibleTo: spec.VisibleTo, MaxTTL: defaultListTTL,
+		About: filters.MCPServer{Labels: doc.Labels, Owner: c.word(spec.Owner), Classification: c.word(spec.Classification)},
+		Scan:  access.Scan(c.oneOf(spec.Scan, string(access.ScanQuarantine), words(access.Scans())...)),
+	}
+	if !isAbsent(spec.VisibleTo) && spec.VisibleTo.Value == "" {
+		c.add(spec.VisibleTo.Errorf("leave it out to show the server to everybody", "an empty expression"))
+	}
+	if spec.ListTTL != nil {
+		if s.MaxTTL = *spec.ListTTL; s.MaxTTL < 0 || s.MaxTTL > maxListTTL {
+			c.add(&manifest.Error{Position: spec.Position, Message: "listTTL is not from 0s to 24h", Text: s.MaxTTL.String()})
+		}
+	}
+	names := seen{}
+	for _, off := range spec.Off {
+		c.add(names.twice(off, off.Value, "mention of this capability"))
+		s.Off = append(s.Off, c.oneOf(off, "", mcp.Capabilities()...))
+	}
+	slices.Sort(s.Off)
+	for _, origin := range spec.Origins {
+		if !originForm.MatchString(origin.Value) {
+			c.add(origin.Errorf("as browsers write it: https://app.example.com", "not an origin"))
+		}
+		s.Origins = append(s.Origins, origin.Value)
+	}
+	return s
+}
+
+func words[T ~string](known []T) []string {
+	out := make([]string, len(known))
+	for i, k := range known {
+		out[i] = string(k)
+	}
+	return out
+}
+
+// word checks a short text of one line.
+func (c *checker) word(s manifest.String) string {
+	if len(s.Value) > maxWord || strings.ContainsAny(s.Value, "\n\r") {
+		c.add(s.Errorf("", "longer than one line of %d characters", maxWord))
+	}
+	return s.Value
+}
+
+// bundle is the server as the bundle carries it.
+func (s *server) bundle() *bundlepb.McpServer {
+	r := s.registered
+	out := &bundlepb.McpServer{
+		Name: s.name, Tools: s.tools, Labels: r.About.Labels, Owner: r.About.Owner, Classification: r.About.Classification,
+		Off: r.Off, Origins: r.Origins, ListTtlMs: r.MaxTTL.Milliseconds(), Scan: string(r.Scan),
+	}
+	if r.VisibleTo.Value != "" {
+		out.VisibleTo, out.File = expression(r.VisibleTo), s.file
+	}
+	return out
 }
 
 func (c *checker) tools(specs []toolSpec) []*bundlepb.McpTool {
