@@ -30,6 +30,7 @@ import (
 	"bartizan/extproc"
 	"bartizan/extproc/audit/chain"
 	"bartizan/extproc/audit/natsd"
+	"bartizan/extproc/audit/stream"
 	"bartizan/extproc/audit/tail"
 	"bartizan/filters/manifest"
 	"bartizan/xds"
@@ -154,8 +155,8 @@ func (s stateFlag) socket(name string) string { return filepath.Join(s.State, "r
 type upCmd struct {
 	policyFlags
 	stateFlag
-	NATSListen  string        `name:"nats-listen" default:"127.0.0.1:4222" help:"Where the embedded NATS listens; loopback only."`
-	NATSURL     string        `name:"nats-url" env:"BARTIZAN_NATS_URL" help:"Use this NATS instead of an embedded one."`
+	natsFlags
+	NATSListen  string        `name:"nats-listen" default:"127.0.0.1:4222" help:"Where the embedded NATS listens without --nats-url; loopback only."`
 	Metrics     string        `default:"127.0.0.1:9464" help:"Where /metrics, /healthz and /readyz are served; empty: nowhere."`
 	Concurrency int           `help:"Envoy's worker threads; 0: as many as processors."`
 	Drain       time.Duration `default:"10s" help:"How long running exchanges may take to end."`
@@ -181,14 +182,14 @@ func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	url := c.NATSURL
-	if url == "" {
+	nats := c.server()
+	if nats.URL == "" {
 		server, err := natsd.Start(natsd.Options{StateDir: filepath.Join(c.State, "nats"), Addr: c.NATSListen, Logger: log.With("role", "nats")})
 		if err != nil {
 			return err
 		}
 		defer server.Shutdown()
-		url = server.GatewayURL()
+		nats.URL = server.GatewayURL()
 	}
 
 	// Two contexts: Envoy ends first, so that what stands behind it is never missed by a request.
@@ -196,7 +197,7 @@ func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer endInner()
 	group, inner := errgroup.WithContext(inner)
 	group.Go(func() error { return c.xds(repository).Run(inner) })
-	group.Go(func() error { return extproc.Run(inner, c.extproc(url, log)) })
+	group.Go(func() error { return extproc.Run(inner, c.extproc(nats, log)) })
 	err = c.envoy(ctx, inner, beginning{first, missing}, log.With("role", "envoy"))
 	if inner.Err() != nil {
 		err = nil // a role ended by itself: what went wrong with Envoy only follows from that
@@ -252,10 +253,10 @@ func (c *upCmd) xds(repository xds.Repository) xds.Service {
 	return xds.Service{Repository: repository, Options: c.options(), Listen: "unix:" + c.socket("xds.sock"), Status: "unix:" + c.socket("status.sock")}
 }
 
-func (c *upCmd) extproc(url string, log *slog.Logger) extproc.Config {
+func (c *upCmd) extproc(nats stream.Server, log *slog.Logger) extproc.Config {
 	return extproc.Config{
 		NodeID: "local", Version: version(), Listen: "unix:" + c.socket("extproc.sock"), ControlServer: "unix:" + c.socket("xds.sock"),
-		StateDir: filepath.Join(c.State, "extproc"), NATS: url, Admin: c.Metrics, Drain: c.Drain, Log: log.With("role", "extproc"),
+		StateDir: filepath.Join(c.State, "extproc"), NATS: nats, Admin: c.Metrics, Drain: c.Drain, Log: log.With("role", "extproc"),
 	}
 }
 
@@ -389,22 +390,23 @@ func (c *xdsCmd) Run(ctx context.Context, log *slog.Logger) error {
 type extprocCmd struct {
 	stateFlag
 	trustFlags
-	Listen        string        `required:"" help:"Where Envoy comes: unix:/path or host:port."`
-	ControlServer string        `required:"" env:"BARTIZAN_CONTROL_SERVER" help:"The control server: unix:/path or host:port."`
-	NATSURL       string        `name:"nats-url" required:"" env:"BARTIZAN_NATS_URL" help:"URL of NATS."`
-	NodeID        string        `default:"${hostname}" env:"BARTIZAN_NODE_ID" help:"Name of this replica."`
-	Metrics       string        `help:"Where /metrics, /healthz and /readyz are served: unix:/path or host:port."`
-	Probes        string        `help:"Where a pod's kubelet asks: /healthz, /readyz, and of the whole gateway /gateway and /drain. For nobody else: a drain ends its service."`
-	EnvoyAdmin    string        `help:"Admin socket of the Envoy of this pod, for /gateway and /drain: unix:/path."`
-	Drain         time.Duration `default:"20s" help:"How long running exchanges may take to end."`
-	Settle        time.Duration `default:"5s" help:"How long /drain waits at least, since load balancers hear late that a pod leaves."`
-	Budget        int64         `help:"Bytes of request bodies under judgement at once; 0: 1 GiB."`
+	natsFlags
+	Listen         string        `required:"" help:"Where Envoy comes: unix:/path or host:port."`
+	ControlServer  string        `required:"" env:"BARTIZAN_CONTROL_SERVER" help:"The control server: unix:/path or host:port."`
+	StreamReplicas int           `name:"nats-stream-replicas" default:"1" help:"Copies of the stream of records, where this replica makes it: 3 on a cluster."`
+	NodeID         string        `default:"${hostname}" env:"BARTIZAN_NODE_ID" help:"Name of this replica."`
+	Metrics        string        `help:"Where /metrics, /healthz and /readyz are served: unix:/path or host:port."`
+	Probes         string        `help:"Where a pod's kubelet asks: /healthz, /readyz, and of the whole gateway /gateway and /drain. For nobody else: a drain ends its service."`
+	EnvoyAdmin     string        `help:"Admin socket of the Envoy of this pod, for /gateway and /drain: unix:/path."`
+	Drain          time.Duration `default:"20s" help:"How long running exchanges may take to end."`
+	Settle         time.Duration `default:"5s" help:"How long /drain waits at least, since load balancers hear late that a pod leaves."`
+	Budget         int64         `help:"Bytes of request bodies under judgement at once; 0: 1 GiB."`
 }
 
 // Run serves until interrupted.
 func (c *extprocCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return extproc.Run(ctx, extproc.Config{
-		NodeID: c.NodeID, Version: version(), Listen: c.Listen, ControlServer: c.ControlServer, StateDir: c.State, NATS: c.NATSURL,
+		NodeID: c.NodeID, Version: version(), Listen: c.Listen, ControlServer: c.ControlServer, StateDir: c.State, NATS: c.server(), Stream: stream.Config{Replicas: c.StreamReplicas},
 		Trust: c.trust(), Admin: c.Metrics, Probes: c.Probes, EnvoyAdmin: strings.TrimPrefix(c.EnvoyAdmin, "unix:"), Drain: c.Drain, Settle: c.Settle, Budget: c.Budget, Log: log,
 	})
 }
@@ -524,23 +526,44 @@ func (c *statusCmd) Run(ctx context.Context) error {
 	return status.WriteText(os.Stdout, s)
 }
 
-// natsFlags find the NATS that holds the records.
+// natsFlags say where NATS is, and who we are to it.
 type natsFlags struct {
-	stateFlag
-	NATSURL string `name:"nats-url" env:"BARTIZAN_NATS_URL" help:"URL of NATS; empty: the embedded one of the state folder."`
+	NATSURL      string `name:"nats-url" env:"BARTIZAN_NATS_URL" help:"URL of NATS, or several of a cluster with commas between."`
+	NATSCreds    string `name:"nats-creds" type:"path" help:"File with a user's JWT and key."`
+	NATSUser     string `name:"nats-user" env:"BARTIZAN_NATS_USER" help:"User, with --nats-password-file."`
+	NATSPassword string `name:"nats-password-file" type:"path" help:"File of its password."`
+	NATSCA       string `name:"nats-tls-ca" type:"path" help:"Who must have signed the certificate of NATS (PEM)."`
+	NATSCert     string `name:"nats-tls-cert" type:"path" help:"Certificate to show to NATS (PEM)."`
+	NATSKey      string `name:"nats-tls-key" type:"path" help:"Its key (PEM)."`
 }
 
-func (f natsFlags) connect() (*nats.Conn, error) {
-	url := f.NATSURL
-	if url == "" {
+func (f natsFlags) server() stream.Server {
+	return stream.Server{
+		URL: f.NATSURL, Creds: f.NATSCreds, User: f.NATSUser, PasswordFile: f.NATSPassword, CA: f.NATSCA, Cert: f.NATSCert, Key: f.NATSKey,
+	}
+}
+
+// recordsFlags find the NATS that holds the records: by default the embedded one of a gateway on this machine.
+type recordsFlags struct {
+	stateFlag
+	natsFlags
+}
+
+func (f recordsFlags) connect() (*nats.Conn, error) {
+	at := f.server()
+	if at.URL == "" {
 		var err error
-		if url, err = natsd.ReadURL(filepath.Join(f.State, "nats")); errors.Is(err, fs.ErrNotExist) {
+		if at.URL, err = natsd.ReadURL(filepath.Join(f.State, "nats")); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("no gateway has run with state folder %s: give --state or --nats-url", f.State)
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	nc, err := nats.Connect(url, nats.Name("bartizan"), nats.MaxReconnects(-1))
+	opts, err := at.Options()
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(at.URL, append(opts, nats.Name("bartizan"), nats.MaxReconnects(-1))...)
 	if errors.Is(err, nats.ErrNoServers) && f.NATSURL == "" {
 		return nil, fmt.Errorf("the gateway of state folder %s does not run: its records are read while it does", f.State)
 	} else if err != nil {
@@ -550,7 +573,7 @@ func (f natsFlags) connect() (*nats.Conn, error) {
 }
 
 type tailCmd struct {
-	natsFlags
+	recordsFlags
 	Since   time.Duration `help:"Begin so long ago."`
 	All     bool          `help:"Begin with the first record there is."`
 	Once    bool          `help:"End with the newest record instead of waiting for more."`
@@ -588,7 +611,7 @@ func orNone(err error) error {
 }
 
 type verifyCmd struct {
-	natsFlags
+	recordsFlags
 	Output string `short:"o" default:"text" enum:"text,json" help:"text or json."`
 }
 

@@ -40,7 +40,8 @@ type Config struct {
 	ControlServer string        // where bundles come from
 	Trust         socket.Trust  // for both, where they are TCP
 	StateDir      string        // the audit log and the last good bundle; owned by one replica
-	NATS          string        // URL, may carry credentials
+	NATS          stream.Server // where records go
+	Stream        stream.Config // of the records, where it is not there yet
 	Admin         string        // metrics and health over HTTP; empty: none
 	Probes        string        // health, and the lifecycle of the pod's gateway, for the kubelet alone; empty: none
 	EnvoyAdmin    string        // path of the admin socket of this pod's Envoy; empty: it is not ours to manage
@@ -55,11 +56,14 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	for _, f := range []struct{ name, value string }{
-		{"node id", c.NodeID}, {"listen address", c.Listen}, {"control server", c.ControlServer}, {"state directory", c.StateDir}, {"NATS URL", c.NATS},
+		{"node id", c.NodeID}, {"listen address", c.Listen}, {"control server", c.ControlServer}, {"state directory", c.StateDir},
 	} {
 		if f.value == "" {
 			errs = append(errs, fmt.Errorf("extproc: no %s", f.name))
 		}
+	}
+	if err := c.NATS.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("extproc: %w", err))
 	}
 	for _, address := range []string{c.Listen, c.ControlServer} {
 		if err := c.Trust.Validate(); address != "" && !socket.IsUnix(address) && err != nil {
@@ -89,12 +93,12 @@ func Run(ctx context.Context, c Config) error {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	nc, err := stream.Connect(c.NATS, c.Log)
+	nc, err := c.NATS.Connect(c.Log)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	log, err := audit.Open(audit.Config{Dir: c.StateDir + "/audit", Version: c.Version, Conn: nc, Registerer: reg, Logger: c.Log})
+	log, err := audit.Open(audit.Config{Dir: c.StateDir + "/audit", Version: c.Version, Conn: nc, Stream: c.Stream, Registerer: reg, Logger: c.Log})
 	if err != nil {
 		return fmt.Errorf("open audit log: %w", err)
 	}

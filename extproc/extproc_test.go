@@ -19,6 +19,7 @@ import (
 	"bartizan/envoy/socket"
 	"bartizan/extproc"
 	"bartizan/extproc/audit/natsd"
+	"bartizan/extproc/audit/stream"
 	"bartizan/test/authority"
 )
 
@@ -68,7 +69,7 @@ func TestMutualTLS(t *testing.T) {
 	ours := newAuthority(t)
 	config := extproc.Config{
 		NodeID: "one", Listen: address, ControlServer: "unix:" + filepath.Join(dir, "xds.sock"), StateDir: filepath.Join(dir, "state"),
-		NATS: nats.GatewayURL(), Log: slog.New(slog.DiscardHandler), Drain: time.Second,
+		NATS: stream.Server{URL: nats.GatewayURL()}, Log: slog.New(slog.DiscardHandler), Drain: time.Second,
 	}
 	if err := config.Validate(); err == nil {
 		t.Error("a TCP listener without TLS was accepted")

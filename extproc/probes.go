@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -64,7 +65,16 @@ func (p *probes) lifecycle(mux *http.ServeMux, serving func() error) {
 		}
 		return p.gateway(ctx)
 	}))
-	mux.Handle("GET /drain", answer(p.drain))
+	mux.HandleFunc("GET /drain", func(w http.ResponseWriter, r *http.Request) {
+		within := p.config.Drain
+		if n, err := strconv.ParseUint(r.FormValue("seconds"), 10, 16); err == nil {
+			within = time.Duration(n) * time.Second
+		} else if r.FormValue("seconds") != "" {
+			http.Error(w, "seconds: want a whole number", http.StatusBadRequest)
+			return
+		}
+		answer(func(ctx context.Context) error { return p.drain(ctx, within) }).ServeHTTP(w, r)
+	})
 }
 
 func answer(ask func(context.Context) error) http.Handler {
@@ -119,13 +129,13 @@ func (p *probes) gateway(ctx context.Context) error {
 }
 
 // drain has Envoy's clients leave, and returns when they have or the time for it is up. From its beginning /gateway says no.
-func (p *probes) drain(ctx context.Context) error {
+func (p *probes) drain(ctx context.Context, within time.Duration) error {
 	if p.envoy == nil {
 		return errors.New("the admin socket of Envoy is not named")
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.config.Drain)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	p.config.Log.Info("drain begins", "within", p.config.Drain, "settle", p.config.Settle)
+	p.config.Log.Info("drain begins", "within", within, "settle", p.config.Settle)
 	err := p.envoy.Drain(ctx, p.config.Settle)
 	p.config.Log.Info("drain ended", "error", err)
 	return err

@@ -49,7 +49,7 @@ func startNATS(t *testing.T, dir, addr string) *natsd.Server {
 
 func connect(t *testing.T, url string) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(url, stream.Options("test", discard())...)
+	nc, err := stream.Server{URL: url}.Connect(discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestStartsBeforeNATS(t *testing.T) {
 	s := startNATS(t, dir, "") // to learn an address
 	url, addr := s.GatewayURL(), s.Addr()
 	s.Shutdown()
-	nc, err := stream.Connect(url, discard())
+	nc, err := stream.Server{URL: url}.Connect(discard())
 	if err != nil {
 		t.Fatal(err)
 	}

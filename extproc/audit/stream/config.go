@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -105,33 +104,4 @@ func compatible(have, want jetstream.StreamConfig, log *slog.Logger) error {
 		warn("duplicate_window", have.Duplicates, want.Duplicates)
 	}
 	return nil
-}
-
-// Options returns the settings of a connection that publishes records: it reconnects for ever, and fails at once while it is
-// disconnected, since records wait on disk and not in a client's buffer.
-func Options(name string, log *slog.Logger) []nats.Option {
-	return []nats.Option{
-		nats.Name(name),
-		nats.RetryOnFailedConnect(true),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond),
-		nats.ReconnectBufSize(-1),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("nats error", "error", err) }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				log.Warn("nats disconnected", "error", err)
-			}
-		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("nats connected", "server", nc.ConnectedServerName()) }),
-	}
-}
-
-// Connect connects to NATS, or begins to: a server that is not there yet is no error. The URL may carry credentials and is in no
-// error and no log. The caller closes the connection after the log.
-func Connect(url string, log *slog.Logger, extra ...nats.Option) (*nats.Conn, error) {
-	nc, err := nats.Connect(url, append(Options("bartizan", log), extra...)...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to nats: %w", err)
-	}
-	return nc, nil
 }
