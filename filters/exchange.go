@@ -217,6 +217,23 @@ type ItemNote struct {
 	Error       string // an expression about it failed
 }
 
+// NotedAction is what was done with items: the highest action that the notes tell of. A nil MCP has none.
+func (m *MCP) NotedAction() Action {
+	highest := ActionAllow
+	if m == nil {
+		return highest
+	}
+	for _, n := range m.Notes {
+		switch {
+		case n.Quarantined != "":
+			return ActionQuarantine
+		case len(n.Findings) > 0, n.Error != "":
+			highest = ActionFlag
+		}
+	}
+	return highest
+}
+
 // Note keeps a note, while there is room.
 func (m *MCP) Note(n ItemNote) {
 	if len(m.Notes) >= MaxItemNotes {

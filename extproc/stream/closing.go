@@ -115,9 +115,9 @@ func (m *Machine) outcome(by filters.EndedBy) filters.Outcome {
 	}
 }
 
-// passed is the outcome of what was not refused: the higher of the actions on the request and on the answer.
+// passed is the outcome of what was not refused: the highest of the actions on the request, on the answer and on items in it.
 func (m *Machine) passed() filters.Outcome {
-	switch max(m.decision.Action, m.answer.Action) {
+	switch max(m.decision.Action, m.answer.Action, m.x.MCP.NotedAction()) {
 	case filters.ActionFlag:
 		return filters.OutcomeFlag
 	case filters.ActionRedact:

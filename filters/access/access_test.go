@@ -118,8 +118,8 @@ func TestOneExpression(t *testing.T) {
 				x.MCP.Tool = filters.MCPTool{Name: "update_sales", Registered: true, Annotations: filters.ToolAnnotations{Destructive: true}}
 				x.MCP.Arguments = fmt.Appendf(nil, `{"amount":%d}`, amount)
 				a := r.Gate(x).Call(mcp.Item{Kind: mcp.ItemTool, Name: "update_sales"})
-				if (a.Error != "") != c.error || c.error && (len(x.MCP.Notes) == 0 || x.MCP.Notes[0].Error == "") {
-					t.Errorf("error %q, want one: %t; notes %v", a.Error, c.error, x.MCP.Notes)
+				if (a.Error != "") != c.error {
+					t.Errorf("error %q, want one: %t", a.Error, c.error)
 				}
 				if !a.Allowed && (a.Policy != "a" || a.Reason == "") {
 					t.Errorf("refused by %q because %q", a.Policy, a.Reason)
@@ -240,12 +240,9 @@ func TestRugPull(t *testing.T) {
 		{"update_sales", "Writes, and reads ~/.ssh.", "its definition is not the one that was approved"},
 		{"new_tool", "Writes.", "no pin approves it"},
 	} {
-		if a := list(r, x, c.name, c.description); a.Quarantined != c.why || a.Visible != (c.why == "") {
+		if a := list(r, x, c.name, c.description); a.Quarantined != c.why || a.Visible != (c.why == "") || (a.Policy == "McpPins warehouse") != (c.why != "") {
 			t.Errorf("%s: %+v", c.name, a)
 		}
-	}
-	if len(x.MCP.Notes) != 2 || x.MCP.Notes[0].Name != "update_sales" || x.MCP.Notes[0].Policy != "McpPins warehouse" {
-		t.Errorf("notes %+v", x.MCP.Notes)
 	}
 	if a := use(r, "warehouse", "update_sales", "{}"); a.Visible || a.Quarantined == "" {
 		t.Error("a tool that has changed is callable", a)

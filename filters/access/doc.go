@@ -6,7 +6,7 @@
 // that only the call will bring unknown (CEL's partial evaluation): what cannot be true is not listed. At the call it is asked again,
 // with everything known. Several ToolAccess documents about the same items add up: what one admits is admitted. Items of which no
 // document speaks are open, as the registry has them; one document about the tools of a server closes those of them that it does not
-// admit, and leaves its prompts as they are. An expression that fails admits nothing, and is noted in the exchange.
+// admit, and leaves its prompts as they are. An expression that fails admits nothing, and the admission says that it failed.
 //
 // A definition that is not the approved one, or in which something was found that must not reach a model, is quarantined: not listed,
 // and not callable. A call brings only a name. [Memory] therefore keeps which items were last seen with a definition that is

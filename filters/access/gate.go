@@ -44,7 +44,6 @@ func (g *gate) List(item mcp.Item) mcp.Admission {
 		g.inspect(item, &a)
 	}
 	a.Allowed = a.Visible
-	g.note(item, a)
 	return a
 }
 
@@ -54,18 +53,7 @@ func (g *gate) Call(item mcp.Item) mcp.Admission {
 	if a.Visible {
 		g.recall(item, &a)
 	}
-	g.note(item, a)
 	return a
-}
-
-// note keeps for the record what is more than a plain yes or no.
-func (g *gate) note(item mcp.Item, a mcp.Admission) {
-	if a.Quarantined == "" && len(a.Findings) == 0 && a.Error == "" {
-		return
-	}
-	g.x.MCP.Note(filters.ItemNote{
-		Kind: string(item.Kind), Name: nameOf(item), Policy: a.Policy, Quarantined: a.Quarantined, Findings: a.Findings, Error: a.Error,
-	})
 }
 
 // nameOf is the name by which pins and memory know an item.

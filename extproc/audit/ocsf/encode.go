@@ -20,6 +20,8 @@ const (
 	limitText  = 512
 	limitItems = 32
 	limitCalls = 64
+
+	limitFindings = 4 // of one item
 )
 
 // Payload says what a record tells about bodies.

@@ -94,6 +94,18 @@ var goldens = map[string]func() *filters.Record{
 		r.Decision.Deciding = &r.Decision.Verdicts[1]
 		return r
 	},
+	"quarantined_tool": func() *filters.Record {
+		r := mcpRecord()
+		r.Outcome, r.EndedBy, r.Refusal, r.Decision = filters.OutcomeQuarantine, filters.EndedByUpstream, nil, filters.Decision{}
+		m := r.Exchange.MCP
+		m.Method, m.Tool, m.ToolUseID, m.NotesOmitted = "tools/list", filters.MCPTool{}, "", 3
+		m.Notes = []filters.ItemNote{
+			{Kind: "tool", Name: "delete_rows", Policy: "McpPins warehouse", Quarantined: "its definition is not the one that was approved"},
+			{Kind: "tool", Name: "send", Findings: []filters.Finding{{Detector: "hidden", Kind: "zero_width", Pointer: "/description", Severity: filters.SeverityMedium}}},
+			{Kind: "resource", Name: "sales://user:SECRET-PASS@x/?q=SECRET-TOKEN", Error: "ToolAccess a: no such key at a.yaml:1:1"},
+		}
+		return r
+	},
 	"quarantined_answer": func() *filters.Record {
 		r := mcpRecord()
 		r.Outcome, r.EndedBy, r.Refusal, r.Decision = filters.OutcomeQuarantine, filters.EndedByUpstream, nil, filters.Decision{}

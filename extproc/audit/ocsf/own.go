@@ -138,6 +138,7 @@ func (e *event) mcp() {
 	m := e.open("mcp", '{')
 	e.str("client", c.Client, limitName)
 	e.str("client_version", c.ClientVersion, limitName)
+	e.items(c)
 	e.str("method", c.Method, limitName)
 	e.str("protocol_version", c.ProtocolVersion, limitName)
 	e.str("server", c.Server, limitName)
@@ -166,6 +167,32 @@ func (e *event) excerpt(name string, x filters.Excerpt) {
 	e.count("omitted", x.Omitted)
 	e.str("text", string(x.Data), LimitPayload)
 	e.end(m, '}')
+}
+
+// items are those of a server that were kept from the caller, or in whose definition something was seen.
+func (e *event) items(c *filters.MCP) {
+	list := e.open("items", '[')
+	for _, n := range c.Notes[:min(len(c.Notes), limitItems)] {
+		e.item()
+		e.str("error", n.Error, limitText)
+		found := e.open("findings", '[')
+		for _, f := range n.Findings[:min(len(n.Findings), limitFindings)] {
+			e.item()
+			e.str("detector", f.Detector, limitName)
+			e.str("kind", f.Kind, limitName)
+			e.str("pointer", f.Pointer, limitName)
+			e.str("severity", string(f.Severity), limitName)
+			e.buf = append(e.buf, '}')
+		}
+		e.end(found, ']')
+		e.str("kind", n.Kind, limitName)
+		e.str("name", cleanURL(n.Name), limitName)
+		e.str("policy", n.Policy, limitName)
+		e.str("quarantined", n.Quarantined, limitText)
+		e.buf = append(e.buf, '}')
+	}
+	e.end(list, ']')
+	e.count("items_omitted", int64(max(len(c.Notes)-limitItems, 0)+c.NotesOmitted))
 }
 
 func (e *event) refusal() {
