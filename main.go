@@ -246,7 +246,10 @@ func (c *upCmd) free(first *xds.Loaded) error {
 }
 
 func (c *upCmd) options() xds.Options {
-	return xds.Options{SecretsDir: filepath.Join(c.State, "secrets"), CAFile: xds.SystemCAFile()}
+	return xds.Options{
+		SecretsDir: filepath.Join(c.State, "secrets"), CAFile: xds.SystemCAFile(),
+		Aggregator: c.socket("aggregator.sock"), Gate: c.socket("gate.sock"),
+	}
 }
 
 func (c *upCmd) xds(repository xds.Repository) xds.Service {
@@ -256,7 +259,8 @@ func (c *upCmd) xds(repository xds.Repository) xds.Service {
 func (c *upCmd) extproc(nats stream.Server, log *slog.Logger) extproc.Config {
 	return extproc.Config{
 		NodeID: "local", Version: version(), Listen: "unix:" + c.socket("extproc.sock"), ControlServer: "unix:" + c.socket("xds.sock"),
-		StateDir: filepath.Join(c.State, "extproc"), NATS: nats, Admin: c.Metrics, Drain: c.Drain, Log: log.With("role", "extproc"),
+		StateDir: filepath.Join(c.State, "extproc"), Aggregator: "unix:" + c.socket("aggregator.sock"), Gate: "unix:" + c.socket("gate.sock"),
+		NATS: nats, Admin: c.Metrics, Drain: c.Drain, Log: log.With("role", "extproc"),
 	}
 }
 
@@ -374,7 +378,11 @@ type xdsCmd struct {
 	Listen  string `required:"" help:"Delta ADS: unix:/path or host:port."`
 	Status  string `help:"Status, metrics and health over HTTP: unix:/path or host:port."`
 	Secrets string `default:"/etc/bartizan/secrets" help:"Folder of provider credentials, as Envoy sees it."`
-	CAFile  string `name:"ca-file" help:"Certificates that upstreams are checked against, as Envoy sees them; empty: this machine's."`
+
+	Aggregator string `default:"/run/bartizan/aggregator.sock" help:"Unix socket of the MCP aggregator of bartizan extproc, as Envoy sees it."`
+	Gate       string `default:"/run/bartizan/gate.sock" help:"Unix socket on which Envoy hears the aggregator."`
+
+	CAFile string `name:"ca-file" help:"Certificates that upstreams are checked against, as Envoy sees them; empty: this machine's."`
 }
 
 // Run serves until interrupted.
@@ -383,7 +391,7 @@ func (c *xdsCmd) Run(ctx context.Context, log *slog.Logger) error {
 		c.CAFile = xds.SystemCAFile()
 	}
 	return xds.Service{
-		Repository: c.source(log), Options: xds.Options{SecretsDir: c.Secrets, CAFile: c.CAFile}, Listen: c.Listen, Trust: c.trust(), Status: c.Status,
+		Repository: c.source(log), Options: xds.Options{SecretsDir: c.Secrets, CAFile: c.CAFile, Aggregator: c.Aggregator, Gate: c.Gate}, Listen: c.Listen, Trust: c.trust(), Status: c.Status,
 	}.Run(ctx)
 }
 
@@ -395,6 +403,8 @@ type extprocCmd struct {
 	ControlServer  string        `required:"" env:"BARTIZAN_CONTROL_SERVER" help:"The control server: unix:/path or host:port."`
 	StreamReplicas int           `name:"nats-stream-replicas" default:"1" help:"Copies of the stream of records, where this replica makes it: 3 on a cluster."`
 	NodeID         string        `default:"${hostname}" env:"BARTIZAN_NODE_ID" help:"Name of this replica."`
+	Aggregator     string        `help:"Where the MCP aggregator serves, for Envoy alone: unix:/path; empty: there is none."`
+	Gate           string        `help:"Where Envoy hears the aggregator: unix:/path, the --gate of bartizan xds."`
 	Metrics        string        `help:"Where /metrics, /healthz and /readyz are served: unix:/path or host:port."`
 	Probes         string        `help:"Where a pod's kubelet asks: /healthz, /readyz, and of the whole gateway /gateway and /drain. For nobody else: a drain ends its service."`
 	EnvoyAdmin     string        `help:"Admin socket of the Envoy of this pod, for /gateway and /drain: unix:/path."`
@@ -407,7 +417,7 @@ type extprocCmd struct {
 func (c *extprocCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return extproc.Run(ctx, extproc.Config{
 		NodeID: c.NodeID, Version: version(), Listen: c.Listen, ControlServer: c.ControlServer, StateDir: c.State, NATS: c.server(), Stream: stream.Config{Replicas: c.StreamReplicas},
-		Trust: c.trust(), Admin: c.Metrics, Probes: c.Probes, EnvoyAdmin: strings.TrimPrefix(c.EnvoyAdmin, "unix:"), Drain: c.Drain, Settle: c.Settle, Budget: c.Budget, Log: log,
+		Trust: c.trust(), Aggregator: c.Aggregator, Gate: c.Gate, Admin: c.Metrics, Probes: c.Probes, EnvoyAdmin: strings.TrimPrefix(c.EnvoyAdmin, "unix:"), Drain: c.Drain, Settle: c.Settle, Budget: c.Budget, Log: log,
 	})
 }
 

@@ -26,10 +26,13 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"bartizan/envoy/socket"
+	"bartizan/extproc/aggregate"
 	"bartizan/extproc/audit"
 	"bartizan/extproc/audit/stream"
 	"bartizan/extproc/bundle"
+	"bartizan/extproc/sealed"
 	"bartizan/extproc/server"
+	"bartizan/filters"
 )
 
 // Config is what the service needs. Addresses are "unix:/path" or "host:port".
@@ -39,6 +42,8 @@ type Config struct {
 	Listen        string        // where Envoy comes
 	ControlServer string        // where bundles come from
 	Trust         socket.Trust  // for both, where they are TCP
+	Aggregator    string        // where the MCP aggregator serves, a Unix socket; empty: there is none
+	Gate          string        // where Envoy hears the aggregator, a Unix socket
 	StateDir      string        // the audit log and the last good bundle; owned by one replica
 	NATS          stream.Server // where records go
 	Stream        stream.Config // of the records, where it is not there yet
@@ -69,6 +74,9 @@ func (c Config) Validate() error {
 		if err := c.Trust.Validate(); address != "" && !socket.IsUnix(address) && err != nil {
 			errs = append(errs, fmt.Errorf("extproc: %s: %w", address, err))
 		}
+	}
+	if c.Aggregator != "" && (!socket.IsUnix(c.Aggregator) || !socket.IsUnix(c.Gate)) {
+		errs = append(errs, errors.New("extproc: the aggregator and Envoy meet on Unix sockets: name both, aggregator and gate, as unix:/path"))
 	}
 	return errors.Join(errs...)
 }
@@ -124,8 +132,9 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 		return err
 	}
 	client := bundle.NewClient("extproc/"+c.NodeID, bundle.Store{Dir: c.StateDir}, c.Log, reg)
+	key := sealed.NewKey()
 	srv := server.New(server.Config{
-		Instance: uuid.NewString(), Bundle: client.Current, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget,
+		Instance: uuid.NewString(), Bundle: client.Current, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget, Sealed: key,
 	})
 
 	probes, err := newProbes(c, log.Err)
@@ -146,6 +155,9 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 	probes.lifecycle(lifecycle, serving)
 
 	group, ctx := errgroup.WithContext(ctx)
+	if err := c.aggregate(ctx, group, client, aggregate.Config{Gate: c.Gate, Sealed: key, Log: c.Log, Registry: reg}); err != nil {
+		return err
+	}
 	group.Go(func() error { return client.Run(ctx, conn) })
 	group.Go(func() error { return srv.Serve(listener) })
 	group.Go(func() error { return serveHTTP(ctx, c.Admin, metrics) })
@@ -171,6 +183,36 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 		return nil
 	})
 	return group.Wait()
+}
+
+// aggregate serves the endpoint for all MCP servers, which Envoy hands to it and which comes back through Envoy.
+func (c Config) aggregate(ctx context.Context, group *errgroup.Group, client *bundle.Client, conf aggregate.Config) error {
+	if c.Aggregator == "" {
+		return nil
+	}
+	listener, err := socket.Listen(c.Aggregator)
+	if err != nil {
+		return err
+	}
+	conf.Servers = func(c sealed.Caller) []string {
+		b := client.Current()
+		if b == nil {
+			return nil
+		}
+		x := &filters.Exchange{ID: c.Exchange, Identity: c.Identity}
+		x.Request.SourceIP = c.SourceIP
+		return b.Servers(x)
+	}
+	service := aggregate.New(conf)
+	group.Go(func() error { return service.Serve(listener) })
+	group.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
+		defer cancel()
+		service.Drain(drain)
+		return nil
+	})
+	return nil
 }
 
 func (c Config) dial() (*grpc.ClientConn, error) {

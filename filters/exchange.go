@@ -22,11 +22,13 @@ type Route struct {
 	Target    string // the Provider or McpServer, by metadata.name
 	Dialect   string // llm: the wire format, such as "anthropic"; mcp: empty
 	Operation string // llm: such as "messages"; mcp: empty, since the body's method says it
+	Aggregate bool   // mcp: the endpoint for all servers: what comes of it is judged where it meets each server
 }
 
 // Exchange is one HTTP request and its response, decoded as far as it has been seen.
 type Exchange struct {
 	ID       string // UUIDv7: the decision id that a person can look up, and metadata.uid of the record
+	Parent   string // ID of the exchange with the endpoint for all servers that this one follows from; empty: none
 	Route    Route
 	Request  Request
 	Identity Identity

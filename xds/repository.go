@@ -93,6 +93,9 @@ func loaded(snap *snapshot.Snapshot) *Loaded {
 	for _, m := range snap.Envoy.Listeners {
 		if listener, ok := m.(*listenerv3.Listener); ok {
 			at := listener.GetAddress().GetSocketAddress()
+			if at == nil { // the aggregator's, for nobody else
+				continue
+			}
 			l.Listeners = append(l.Listeners, Listener{listener.GetName(), net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPortValue())))})
 		}
 	}
@@ -105,6 +108,9 @@ func loaded(snap *snapshot.Snapshot) *Loaded {
 		t := Target{Name: r.GetTarget(), Kind: r.GetDialect(), Path: "/" + r.GetTarget()}
 		if r.GetSurface() == string(filters.SurfaceMCP) {
 			t.Kind, t.Path = r.GetSurface(), "/mcp/"+r.GetTarget()
+			if r.GetAggregate() {
+				continue // the servers are counted and shown one by one
+			}
 		}
 		if !slices.Contains(l.Targets, t) {
 			l.Targets = append(l.Targets, t)

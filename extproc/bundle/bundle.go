@@ -34,6 +34,7 @@ type Bundle struct {
 
 	routes   map[string]route
 	keys     map[[sha256.Size]byte]filters.Identity
+	servers  []string
 	policies *policy.Set
 	registry *access.Registry
 }
@@ -58,14 +59,30 @@ func (b *Bundle) Identify(key string) (filters.Identity, bool) {
 // Visible tells whether the caller of x, of whom no body was read yet, may know of the target of a route. What is not visible must be
 // refused like a route that does not exist; the error says why it could not be found out, and is for the record.
 func (b *Bundle) Visible(r filters.Route, x *filters.Exchange) (bool, error) {
-	if r.Surface != filters.SurfaceMCP {
+	if r.Surface != filters.SurfaceMCP || r.Aggregate {
 		return true, nil
 	}
 	return b.registry.Visible(r.Target, x)
 }
 
-// Judge takes the decision about a decoded request, and returns what decides about its answer; nil where no rule does.
+// Servers are the MCP servers that the caller of x may know of, sorted by name. One of which that cannot be found out is not among
+// them.
+func (b *Bundle) Servers(x *filters.Exchange) []string {
+	var names []string
+	for _, name := range b.servers {
+		if visible, err := b.registry.Visible(name, x); visible && err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Judge takes the decision about a decoded request, and returns what decides about its answer; nil where no rule does. At the endpoint
+// for all servers rules have nothing to say: they judge the requests to each server that follow from it, under the same caller.
 func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge) {
+	if x.Route.Aggregate {
+		return filters.Decision{}, nil
+	}
 	return b.policies.Judge(x)
 }
 
@@ -107,6 +124,10 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 	if err := b.addRoutes(pb, dialects); err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
 	}
+	for _, s := range pb.GetMcpServers() {
+		b.servers = append(b.servers, s.GetName())
+	}
+	slices.Sort(b.servers)
 	if err := b.addKeys(pb); err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
 	}
@@ -125,18 +146,22 @@ func checkAudit(o audit.Options) error {
 }
 
 func (b *Bundle) addRoutes(pb *bundlepb.Bundle, dialects func(string) (filters.Codec, bool)) error {
+	merged := mcp.New(nil) // what is listed and called there is asked for, and judged, at each server
 	mcpCodec := mcp.New(b.registry)
 	for _, r := range pb.GetRoutes() {
 		named := filters.Route{
 			Name: r.GetName(), Surface: filters.Surface(r.GetSurface()), Target: r.GetTarget(), Dialect: r.GetDialect(), Operation: r.GetOperation(),
+			Aggregate: r.GetAggregate(),
 		}
 		if _, twice := b.routes[named.Name]; twice || named.Name == "" { // a request without a route has the empty name
 			return fmt.Errorf("route %q: want a name of its own", named.Name)
 		}
-		switch named.Surface {
-		case filters.SurfaceMCP:
+		switch {
+		case named.Surface == filters.SurfaceMCP && named.Aggregate:
+			b.routes[named.Name] = route{named, merged}
+		case named.Surface == filters.SurfaceMCP:
 			b.routes[named.Name] = route{named, mcpCodec}
-		case filters.SurfaceLLM:
+		case named.Surface == filters.SurfaceLLM:
 			codec, ok := dialects(named.Dialect)
 			if !ok {
 				return fmt.Errorf("route %s: this replica does not speak dialect %q", named.Name, named.Dialect)

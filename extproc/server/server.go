@@ -23,6 +23,7 @@ import (
 
 	"bartizan/extproc/audit"
 	"bartizan/extproc/bundle"
+	"bartizan/extproc/sealed"
 	"bartizan/extproc/stream"
 	"bartizan/filters"
 )
@@ -49,6 +50,7 @@ type Config struct {
 	HeldBudget int64                            // bytes of answers held back at once, beyond 64 KiB each; 0: half of Budget
 	Admission  time.Duration                    // longest wait for room in the budget; 0: 2 s
 	Deadlines  Deadlines
+	Sealed     *sealed.Key // shared with the aggregator; nil: there is none
 }
 
 // Deadlines bound how long a phase may take. Zero values are the defaults that the comments name. Envoy has timeouts of its own for

@@ -7,6 +7,7 @@ import (
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 
+	"bartizan/extproc/sealed"
 	"bartizan/filters"
 	"bartizan/filters/plain"
 )
@@ -19,6 +20,9 @@ func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
 		common.HeaderMutation.RemoveHeaders = append(common.HeaderMutation.RemoveHeaders, c.name)
 	}
 	common.HeaderMutation.RemoveHeaders = append(common.HeaderMutation.RemoveHeaders, in.forged...)
+	if m.x.Route.Aggregate {
+		common.HeaderMutation.SetHeaders = []*corev3.HeaderValueOption{setHeader(sealed.CallerHeader, m.seal())}
+	}
 	return &extproc.ProcessingResponse{
 		Response:        &extproc.ProcessingResponse_RequestHeaders{RequestHeaders: &extproc.HeadersResponse{Response: common}},
 		DynamicMetadata: m.cfg.Stamp.seen,

@@ -5,6 +5,8 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"bartizan/extproc/sealed"
 )
 
 // headers are what the machine reads of a header map, in one pass.
@@ -16,6 +18,7 @@ type headers struct {
 	requestID          string
 	credentials        []credential      // as sent, in order
 	forged             []string          // names of headers that are ours to set
+	caller             string            // sealed by the aggregator, or forged
 	rest               map[string]string // everything else that is no credential
 }
 
@@ -59,6 +62,9 @@ func readHeaders(m *corev3.HeaderMap) headers {
 			case strings.HasPrefix(name, ":"):
 			case strings.HasPrefix(name, ownPrefix):
 				h.forged = append(h.forged, name)
+				if name == sealed.CallerHeader {
+					h.caller = join(h.caller, value)
+				}
 			default:
 				h.add(name, value)
 			}

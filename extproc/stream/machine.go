@@ -9,6 +9,7 @@ import (
 
 	"bartizan/extproc/audit"
 	"bartizan/extproc/bundle"
+	"bartizan/extproc/sealed"
 	"bartizan/filters"
 )
 
@@ -29,12 +30,13 @@ var phaseNames = [...]string{"request_headers", "request_body", "response_header
 
 func (p Phase) String() string { return phaseNames[p] }
 
-// Config is what a machine needs beside the messages. All fields are required.
+// Config is what a machine needs beside the messages. All fields but Sealed are required.
 type Config struct {
 	ID     string           // UUIDv7 of the exchange
 	Bundle *bundle.Bundle   // pinned for the life of the stream
 	Stamp  *Stamp           // shared by all streams of this process
-	Clock  func() time.Time // for the times in the record only
+	Clock  func() time.Time // for the times in the record, and the age of what is sealed
+	Sealed *sealed.Key      // seals and opens callers; nil: there is no aggregator
 }
 
 // Output is what the server has to do after a step, in the order of the fields.

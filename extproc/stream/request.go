@@ -28,11 +28,13 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	if !known {
 		return m.noRoute()
 	}
-	identity, refusal := identify(m.cfg.Bundle, in)
-	if refusal != nil {
-		return m.Refuse(*refusal)
+	if !m.onBehalf(in) {
+		identity, refusal := identify(m.cfg.Bundle, in)
+		if refusal != nil {
+			return m.Refuse(*refusal)
+		}
+		m.x.Identity = identity
 	}
-	m.x.Identity = identity
 	if visible, err := m.cfg.Bundle.Visible(route, &m.x); !visible {
 		return m.hidden(err)
 	}

@@ -143,11 +143,12 @@ func (x *Bundle) GetMcpPins() []*McpPins {
 
 type Route struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`           // equals Envoy's route name
-	Surface       string                 `protobuf:"bytes,2,opt,name=surface,proto3" json:"surface,omitempty"`     // "llm" or "mcp"
-	Target        string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`       // Provider or McpServer
-	Dialect       string                 `protobuf:"bytes,4,opt,name=dialect,proto3" json:"dialect,omitempty"`     // llm only
-	Operation     string                 `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"` // llm only
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`             // equals Envoy's route name
+	Surface       string                 `protobuf:"bytes,2,opt,name=surface,proto3" json:"surface,omitempty"`       // "llm" or "mcp"
+	Target        string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`         // Provider or McpServer
+	Dialect       string                 `protobuf:"bytes,4,opt,name=dialect,proto3" json:"dialect,omitempty"`       // llm only
+	Operation     string                 `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"`   // llm only
+	Aggregate     bool                   `protobuf:"varint,70,opt,name=aggregate,proto3" json:"aggregate,omitempty"` // mcp only: the endpoint for all servers; target is "*"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,6 +216,13 @@ func (x *Route) GetOperation() string {
 		return x.Operation
 	}
 	return ""
+}
+
+func (x *Route) GetAggregate() bool {
+	if x != nil {
+		return x.Aggregate
+	}
+	return false
 }
 
 type VirtualKey struct {
@@ -1179,13 +1187,14 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x06limits\x18\b \x01(\v2\x1a.bartizan.bundle.v1.LimitsR\x06limits\x12?\n" +
 	"\vtool_access\x18\x1e \x03(\v2\x1e.bartizan.bundle.v1.ToolAccessR\n" +
 	"toolAccess\x126\n" +
-	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\"\x85\x01\n" +
+	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\"\xa3\x01\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asurface\x18\x02 \x01(\tR\asurface\x12\x16\n" +
 	"\x06target\x18\x03 \x01(\tR\x06target\x12\x18\n" +
 	"\adialect\x18\x04 \x01(\tR\adialect\x12\x1c\n" +
-	"\toperation\x18\x05 \x01(\tR\toperation\"d\n" +
+	"\toperation\x18\x05 \x01(\tR\toperation\x12\x1c\n" +
+	"\taggregate\x18F \x01(\bR\taggregate\"d\n" +
 	"\n" +
 	"VirtualKey\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +

@@ -20,6 +20,7 @@ type Upstream struct {
 	Cluster    string // name of the Envoy cluster
 	Host       string // DNS name or IP, without brackets
 	Port       uint32
+	Pipe       string // a Unix socket, instead of host and port
 	TLS        bool
 	CAFile     string      // PEM bundle that certificates are checked against
 	Credential *Credential // nil: none is presented
@@ -61,7 +62,7 @@ func Cluster(u *Upstream) *clusterv3.Cluster {
 // connections are left alone then, where an endpoint per address would drain them; and a connection goes to whichever address of
 // whichever family answers first (RFC 8305).
 func discover(c *clusterv3.Cluster, u *Upstream) {
-	if net.ParseIP(u.Host) != nil {
+	if u.Pipe != "" || net.ParseIP(u.Host) != nil {
 		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
 		return
 	}
@@ -77,12 +78,19 @@ func discover(c *clusterv3.Cluster, u *Upstream) {
 
 func assignment(u *Upstream) *endpointv3.ClusterLoadAssignment {
 	endpoint := &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{
-		Endpoint: &endpointv3.Endpoint{Address: socketAddress(u.Host, u.Port)},
+		Endpoint: &endpointv3.Endpoint{Address: u.address()},
 	}}
 	return &endpointv3.ClusterLoadAssignment{
 		ClusterName: u.Cluster,
 		Endpoints:   []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{endpoint}}},
 	}
+}
+
+func (u *Upstream) address() *corev3.Address {
+	if u.Pipe != "" {
+		return pipeAddress(u.Pipe)
+	}
+	return socketAddress(u.Host, u.Port)
 }
 
 // breakers: Envoy's 1,024 would cut off the 1,025th agent that waits for a slow model. Admission is extproc's.

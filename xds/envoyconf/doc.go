@@ -32,6 +32,7 @@ const (
 	StampValue      = "judged"    // its value on a request that may go on; any other keeps the request in
 	StampSeen       = "seen"      // its value while nothing is decided: such exchanges are in the access log
 	AccessLogName   = "bartizan"  // log_name of the access log stream
+	ListenerGate    = "_gate"     // by which the MCP aggregator comes in; no listener of a Gateway can have the name
 	FilterExtProc   = "ext_proc"  // name of the HTTP filter
 	FilterStamp     = "the_stamp" // name of the HTTP filter
 )
@@ -58,6 +59,10 @@ func grpcService(cluster string) *corev3.GrpcService {
 	return &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
 		EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: cluster},
 	}}
+}
+
+func pipeAddress(path string) *corev3.Address {
+	return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: path, Mode: 0o600}}}
 }
 
 func socketAddress(host string, port uint32) *corev3.Address {

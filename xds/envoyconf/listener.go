@@ -14,6 +14,14 @@ type Endpoint struct {
 	Name    string // of the listener, and of its statistics
 	Address string // IP
 	Port    uint32 // 0: the kernel picks one
+	Pipe    string // a Unix socket, instead of address and port
+}
+
+func (e Endpoint) address() *corev3.Address {
+	if e.Pipe != "" {
+		return pipeAddress(e.Pipe)
+	}
+	return socketAddress(e.Address, e.Port)
 }
 
 // Edge is what all listeners of a gateway share.
@@ -27,7 +35,7 @@ type Edge struct {
 func Listener(at Endpoint, edge Edge) *listenerv3.Listener {
 	return &listenerv3.Listener{
 		Name:                          at.Name,
-		Address:                       socketAddress(at.Address, at.Port),
+		Address:                       at.address(),
 		PerConnectionBufferLimitBytes: u32(bufferLimit),
 		// With SO_REUSEPORT a second Envoy of the same user would take half of the connections in silence; so it is told that the
 		// port is taken.

@@ -80,6 +80,9 @@ func none() *routev3.Route {
 
 // authority is the Host header of the upstream: the port only where the scheme does not imply it (RFC 9110, section 4.2).
 func (u *Upstream) authority() string {
+	if u.Pipe != "" {
+		return "localhost"
+	}
 	if implied := u.TLS && u.Port == 443 || !u.TLS && u.Port == 80; !implied {
 		return net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
 	}

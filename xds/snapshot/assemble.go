@@ -21,6 +21,7 @@ type plan struct {
 	upstreams []*envoyconf.Upstream
 	dialects  map[string][]string // dialect → its routes
 	servers   []string            // routes of MCP servers
+	gate      bool                // the aggregator comes in by a listener of its own
 }
 
 // snapshot assumes that no mistake was found.
@@ -53,6 +54,7 @@ func (r *repository) plan(commit string) *plan {
 		p.upstreams = append(p.upstreams, one.upstream)
 		p.servers = append(p.servers, route.Name)
 	}
+	r.addAggregate(p)
 	return p
 }
 
@@ -77,6 +79,9 @@ func (r *repository) resources(p *plan) Resources {
 	edge := envoyconf.Edge{Voices: p.voices(), Bare: r.opt.Bare}
 	var out Resources
 	endpoints := slices.SortedFunc(slices.Values(r.gateway.listeners), func(a, b envoyconf.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+	if p.gate {
+		endpoints = append(endpoints, envoyconf.Endpoint{Name: envoyconf.ListenerGate, Pipe: r.opt.Gate})
+	}
 	for _, at := range endpoints {
 		out.Listeners = append(out.Listeners, envoyconf.Listener(at, edge))
 	}

@@ -16,17 +16,24 @@ import (
 type Options struct {
 	SecretsDir string // folder of the credential files; a credential's secret is a file name below it
 	CAFile     string // PEM bundle for https upstreams; empty: DefaultCAFile
+	Aggregator string // Unix socket of the MCP aggregator; empty: DefaultAggregator
+	Gate       string // Unix socket on which Envoy hears the aggregator; empty: DefaultGate
 	Bare       bool   // listeners without any inspection, to measure what inspection costs. Never for traffic
 }
 
 // DefaultCAFile is where Debian and the official Envoy image keep the certificates of public authorities.
 const DefaultCAFile = "/etc/ssl/certs/ca-certificates.crt"
 
+// Where Envoy and the aggregator meet, unless Options say otherwise.
+const (
+	DefaultAggregator = "/run/bartizan/aggregator.sock"
+	DefaultGate       = "/run/bartizan/gate.sock"
+)
+
 // Build makes the snapshot of a tree, or returns every mistake in it, sorted by file, line and column.
 func Build(tree source.Tree, opt Options) (*Snapshot, manifest.Errors) {
-	if opt.CAFile == "" {
-		opt.CAFile = DefaultCAFile
-	}
+	opt.CAFile = cmp.Or(opt.CAFile, DefaultCAFile)
+	opt.Aggregator, opt.Gate = cmp.Or(opt.Aggregator, DefaultAggregator), cmp.Or(opt.Gate, DefaultGate)
 	r := repository{opt: opt, first: map[string]manifest.String{}}
 	for _, file := range slices.Sorted(maps.Keys(tree.Files)) {
 		docs, errs := manifest.Parse(file, tree.Files[file])

@@ -23,6 +23,7 @@ type gatewaySpec struct {
 	VirtualKeys []keySpec         `yaml:"virtualKeys"`
 	Audit       auditSpec         `yaml:"audit"`
 	Limits      limitsSpec        `yaml:"limits"`
+	MCP         mcpSpec           `yaml:"mcp"`
 }
 
 type listenerSpec struct {
@@ -50,12 +51,17 @@ type limitsSpec struct {
 	RequestBytes manifest.String `yaml:"requestBytes"`
 }
 
+type mcpSpec struct {
+	Aggregate bool `yaml:"aggregate"` // serve all McpServers at one endpoint too; default false
+}
+
 // gateway is a checked Gateway.
 type gateway struct {
 	listeners []envoyconf.Endpoint
 	keys      []*bundlepb.VirtualKey
 	audit     *bundlepb.Audit
 	limits    *bundlepb.Limits
+	aggregate bool // one endpoint for all MCP servers
 }
 
 func (r *repository) addGateway(doc *manifest.Document) {
@@ -73,6 +79,7 @@ func (r *repository) addGateway(doc *manifest.Document) {
 		listeners: c.listeners(spec),
 		keys:      c.keys(spec.VirtualKeys),
 		audit:     c.audit(spec.Audit),
+		aggregate: spec.MCP.Aggregate,
 		limits:    &bundlepb.Limits{RequestBytes: c.number(spec.Limits.RequestBytes, defaultRequestBytes, 1, maxRequestBytes)},
 	}
 	r.report(c.errs...)

@@ -24,6 +24,7 @@ func (e *event) own() {
 	e.llm()
 	e.mcp()
 	e.str("outcome", string(e.r.Outcome), limitName)
+	e.str("parent", e.x.Parent, limitName)
 	e.payload()
 	e.str("phase", e.r.Phase, limitName)
 	e.key("prev_hash")

@@ -58,6 +58,7 @@ type Own struct {
 	DecisionID string `json:"decision_id"`
 	Detail     string `json:"detail"`
 	Outcome    string `json:"outcome"`
+	Parent     string `json:"parent"`
 	Phase      string `json:"phase"`
 	PrevHash   string `json:"prev_hash"`
 	Producer   string `json:"producer"`

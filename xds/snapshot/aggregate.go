@@ -1,0 +1,26 @@
+package snapshot
+
+import (
+	"net/http"
+
+	"bartizan/filters"
+	"bartizan/xds/bundlepb"
+	"bartizan/xds/envoyconf"
+)
+
+// addAggregate serves the endpoint for all MCP servers. Behind it stands the aggregator, which speaks to each of them through the
+// gate: a listener of its own on a Unix socket, with the same filters and routes as the others.
+func (r *repository) addAggregate(p *plan) {
+	if !r.gateway.aggregate {
+		return
+	}
+	upstream := &envoyconf.Upstream{Cluster: "aggregator", Pipe: r.opt.Aggregator}
+	route := &bundlepb.Route{Name: "mcp", Surface: string(filters.SurfaceMCP), Target: "*", Aggregate: true}
+	p.bundle.Routes = append(p.bundle.Routes, route)
+	p.routes = append(p.routes, envoyconf.Route{
+		Name: route.Name, Path: "/mcp", Methods: []string{http.MethodPost, http.MethodGet, http.MethodDelete}, Upstream: upstream, Rewrite: "/mcp",
+	})
+	p.upstreams = append(p.upstreams, upstream)
+	p.servers = append(p.servers, route.Name)
+	p.gate = true
+}
