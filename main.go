@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -34,6 +35,7 @@ import (
 	"bartizan/extproc/audit/tail"
 	"bartizan/filters/manifest"
 	"bartizan/xds"
+	"bartizan/xds/pin"
 	"bartizan/xds/starter"
 	"bartizan/xds/status"
 )
@@ -43,6 +45,7 @@ const (
 	exitUsage       = 2
 	exitPolicyError = 3 // the policy repository does not compile
 	exitBroken      = 4 // verify: the chain of records is broken
+	exitDrift       = 5 // pin --dry-run: the server offers what is not pinned, or not what is
 	exitInterrupted = 130
 )
 
@@ -54,6 +57,7 @@ type cli struct {
 	Init    initCmd    `cmd:"" help:"Write a starter policy repository."`
 	Check   checkCmd   `cmd:"" help:"Read a policy repository and report every error in it."`
 	Key     keyCmd     `cmd:"" help:"Virtual keys."`
+	Pin     pinCmd     `cmd:"" help:"Approve what an MCP server offers: write its definitions into the policy repository."`
 	Status  statusCmd  `cmd:"" help:"Which commit is live on which node, and who refused what."`
 	Tail    tailCmd    `cmd:"" help:"Follow decisions as they arrive."`
 	Verify  verifyCmd  `cmd:"" help:"Prove that no record is missing or changed."`
@@ -109,6 +113,7 @@ func (c cli) logger() *slog.Logger {
 func report(err error) int {
 	var mistakes manifest.Errors
 	var broken brokenChain
+	var drift drifted
 	switch {
 	case err == nil:
 		return 0
@@ -118,6 +123,8 @@ func report(err error) int {
 		return exitPolicyError
 	case errors.As(err, &broken):
 		return exitBroken
+	case errors.As(err, &drift):
+		return exitDrift
 	default:
 		fmt.Fprintln(os.Stderr, "bartizan:", err)
 		return 1
@@ -509,6 +516,89 @@ func (c *keyNewCmd) Run() error {
 	fmt.Fprintf(os.Stderr, "The key, shown this once:\n\n    %s\n\nFor spec.virtualKeys of the Gateway:\n\n", key.Text)
 	fmt.Print(key.YAML)
 	return nil
+}
+
+type pinCmd struct {
+	stateFlag
+	Server         string   `arg:"" help:"The McpServer."`
+	Policies       string   `default:"policies" env:"BARTIZAN_POLICIES" type:"path" help:"Folder of the policy repository, where people edit."`
+	URL            string   `help:"Ask here; empty: the url of the McpServer. Through a gateway, only what is approved already is seen."`
+	Key            string   `env:"BARTIZAN_KEY" help:"A virtual key, for a --url of a gateway."`
+	Header         []string `sep:"none" help:"A header of the requests, as in 'Authorization: Bearer ...'; without one, the server's secret of the state folder."`
+	DryRun         bool     `help:"Write nothing; exit with 5 where something would change."`
+	AcceptFindings bool     `help:"Pin definitions even where something was found that must not reach a model."`
+	Output         string   `short:"o" default:"text" enum:"text,json" help:"text or json."`
+}
+
+type drifted struct{ error }
+
+// Run asks the server and writes one file. What is in it counts once it is committed.
+func (c *pinCmd) Run(ctx context.Context) error {
+	place, err := pin.Find(ctx, c.Policies, c.Server)
+	if err != nil {
+		return err
+	}
+	server, err := c.server(place)
+	if err != nil {
+		return err
+	}
+	asking, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	offer, err := pin.Fetch(asking, server)
+	if err != nil {
+		return err
+	}
+	set, err := offer.Set(c.Server)
+	if err != nil {
+		return err
+	}
+	report := pin.Report{Server: c.Server, File: place.File, Changes: pin.Diff(place.Before, set), Findings: offer.Findings()}
+	report.Refused = report.Grave() && !c.AcceptFindings
+	report.Written = len(report.Changes) > 0 && !c.DryRun && !report.Refused
+	if report.Written {
+		if err := place.Write(c.Policies, set); err != nil {
+			return err
+		}
+	}
+	if err := c.print(report); err != nil {
+		return err
+	}
+	switch {
+	case report.Refused && len(report.Changes) > 0:
+		return errors.New("nothing was written: look at what was found, and pin it with --accept-findings if it is harmless")
+	case c.DryRun && len(report.Changes) > 0:
+		return drifted{errors.New("the server offers something else than is pinned")}
+	}
+	return nil
+}
+
+func (c *pinCmd) print(r pin.Report) error {
+	if c.Output == "json" {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	return r.WriteText(os.Stdout)
+}
+
+// server is where to ask, and with which credential.
+func (c *pinCmd) server(place *pin.Place) (pin.Server, error) {
+	s := pin.Server{URL: c.URL, Headers: http.Header{}, Version: version()}
+	for _, h := range c.Header {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return s, errors.New("--header: want a name and a value, as in 'Authorization: Bearer ...'")
+		}
+		s.Headers.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	if c.Key != "" && c.URL != "" {
+		s.Headers.Set("Authorization", "Bearer "+c.Key)
+	}
+	if s.URL != "" {
+		return s, nil // a credential of the server is not for whoever answers there
+	}
+	s.URL = place.URL
+	return s, place.Credential.Present(filepath.Join(c.State, "secrets"), s.Headers)
 }
 
 type statusCmd struct {

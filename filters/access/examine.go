@@ -92,3 +92,11 @@ func (e *examiner) words(text []byte) {
 func isWord(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
+
+// Examine looks through all texts of a definition that can be read.
+func Examine(kind mcp.ItemKind, raw []byte) []filters.Finding { return examine(kind, raw).findings }
+
+// Grave tells whether a finding quarantines a definition that nobody has approved.
+func Grave(f filters.Finding) bool {
+	return f.Severity == filters.SeverityHigh || f.Severity == filters.SeverityCritical
+}

@@ -77,7 +77,7 @@ func (g *gate) scan(item mcp.Item, seen *looked, approved bool, a *mcp.Admission
 	}
 	var grave []string
 	for _, f := range a.Findings {
-		if (f.Severity == filters.SeverityHigh || f.Severity == filters.SeverityCritical) && len(grave) < 3 {
+		if Grave(f) && len(grave) < 3 {
 			grave = append(grave, f.String())
 		}
 	}
