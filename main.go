@@ -185,6 +185,9 @@ func (c *upCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err := c.free(first); err != nil {
 		return err
 	}
+	if err := first.Certified(); err != nil {
+		return err
+	}
 	missing, err := first.WriteSecrets(c.options().SecretsDir, os.LookupEnv)
 	if err != nil {
 		return err
@@ -334,7 +337,7 @@ func (c *upCmd) announce(listeners map[string]string, first beginning) error {
 		if len(listeners) > 1 {
 			fmt.Printf("\nlistener %s\n", l.Name)
 		}
-		if err := first.WriteClients(os.Stdout, listeners[l.Name]); err != nil {
+		if err := first.WriteClients(os.Stdout, l, listeners[l.Name]); err != nil {
 			return err
 		}
 	}
@@ -386,6 +389,8 @@ type xdsCmd struct {
 	Status  string `help:"Status, metrics and health over HTTP: unix:/path or host:port."`
 	Secrets string `default:"/etc/bartizan/secrets" help:"Folder of provider credentials, as Envoy sees it."`
 
+	Certificates string `help:"Folder of the listeners' certificates, each a folder with tls.crt and tls.key, as Envoy sees it; empty: that of the secrets."`
+
 	Aggregator string `default:"/run/bartizan/aggregator.sock" help:"Unix socket of the MCP aggregator of bartizan extproc, as Envoy sees it."`
 	Gate       string `default:"/run/bartizan/gate.sock" help:"Unix socket on which Envoy hears the aggregator."`
 
@@ -398,7 +403,9 @@ func (c *xdsCmd) Run(ctx context.Context, log *slog.Logger) error {
 		c.CAFile = xds.SystemCAFile()
 	}
 	return xds.Service{
-		Repository: c.source(log), Options: xds.Options{SecretsDir: c.Secrets, CAFile: c.CAFile, Aggregator: c.Aggregator, Gate: c.Gate}, Listen: c.Listen, Trust: c.trust(), Status: c.Status,
+		Repository: c.source(log), Listen: c.Listen, Trust: c.trust(), Status: c.Status, Options: xds.Options{
+			SecretsDir: c.Secrets, CertificatesDir: c.Certificates, CAFile: c.CAFile, Aggregator: c.Aggregator, Gate: c.Gate,
+		},
 	}.Run(ctx)
 }
 

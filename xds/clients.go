@@ -10,9 +10,12 @@ import (
 	"bartizan/envoy/socket"
 )
 
-// WriteClients writes what to type so that the usual clients use this gateway through a listener on address (host:port).
-func (l *Loaded) WriteClients(w io.Writer, address string) error {
+// WriteClients writes what to type so that the usual clients use this gateway through a listener, which has an address (host:port) now.
+func (l *Loaded) WriteClients(w io.Writer, at Listener, address string) error {
 	base := "http://" + reachable(address)
+	if at.TLS {
+		base = "https://" + reachable(address)
+	}
 	b := bufio.NewWriter(w) // keeps the first error for Flush
 	for _, t := range l.Targets {
 		url := base + t.Path

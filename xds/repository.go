@@ -96,11 +96,16 @@ func loaded(snap *snapshot.Snapshot) *Loaded {
 			if at == nil { // the aggregator's, for nobody else
 				continue
 			}
-			l.Listeners = append(l.Listeners, Listener{listener.GetName(), net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPortValue())))})
+			l.Listeners = append(l.Listeners, Listener{
+				Name: listener.GetName(), Address: net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPortValue()))),
+				TLS: listener.GetFilterChains()[0].GetTransportSocket() != nil,
+			})
 		}
 	}
 	for _, m := range snap.Envoy.Secrets {
-		if s, ok := m.(*tlsv3.Secret); ok {
+		if s, ok := m.(*tlsv3.Secret); ok && s.GetTlsCertificate() != nil {
+			l.certificates = append(l.certificates, path.Dir(s.GetTlsCertificate().GetCertificateChain().GetFilename()))
+		} else if ok {
 			l.secrets = append(l.secrets, path.Base(s.GetGenericSecret().GetSecret().GetFilename()))
 		}
 	}
@@ -160,6 +165,18 @@ func (l *Loaded) WriteSecrets(dir string, lookup func(string) (string, bool)) ([
 		}
 	}
 	return missing, nil
+}
+
+// Certified reports the first listener's certificate that is not there: Envoy would wait for it in silence.
+func (l *Loaded) Certified() error {
+	for _, dir := range l.certificates {
+		for _, name := range []string{"tls.crt", "tls.key"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				return fmt.Errorf("certificate of a listener: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // replace moves a new file into place: an Envoy that runs reads it again for a move alone, and never sees half of it.

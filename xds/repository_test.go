@@ -85,7 +85,7 @@ func TestWriteSecrets(t *testing.T) {
 
 func TestWriteClients(t *testing.T) {
 	var b strings.Builder
-	if err := load(t, "0").WriteClients(&b, "0.0.0.0:8080"); err != nil {
+	if err := load(t, "0").WriteClients(&b, xds.Listener{}, "0.0.0.0:8080"); err != nil {
 		t.Fatal(err)
 	}
 	want := `

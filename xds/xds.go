@@ -135,12 +135,17 @@ type Loaded struct {
 	Commit    string
 	Listeners []Listener // sorted by name
 	Targets   []Target
-	secrets   []string
 	policies  int
+	secrets   []string
+
+	certificates []string // folders
 }
 
 // Listener is where agents connect.
-type Listener struct{ Name, Address string } // host:port; port 0 is one that the kernel is yet to choose
+type Listener struct {
+	Name, Address string // host:port; port 0 is one that the kernel is yet to choose
+	TLS           bool
+}
 
 // Target is a provider or an MCP server.
 type Target struct {

@@ -112,7 +112,7 @@ func (c *Containers) addReplica(i int) error {
 // StartReplica starts a control server, again after it was killed.
 func (c *Containers) StartReplica(i int) (err error) {
 	args := append([]string{
-		"xds", "--policies", c.options.Policies, "--poll", "200ms", "--secrets", c.path("secrets"),
+		"xds", "--policies", c.options.Policies, "--poll", "200ms", "--secrets", c.path("secrets"), "--certificates", c.path("tls"),
 		"--listen", c.addresses[i], "--status", "unix:" + c.path("status"+strconv.Itoa(i)+".sock"),
 	}, append(c.trust("xds"), c.args...)...)
 	c.Replicas[i], err = run("bartizan xds", c.Binary, nil, args...)

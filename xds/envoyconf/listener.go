@@ -15,6 +15,9 @@ type Endpoint struct {
 	Address string // IP
 	Port    uint32 // 0: the kernel picks one
 	Pipe    string // a Unix socket, instead of address and port
+
+	Certificate string // name of its certificate, see [Certificate]; empty: in the clear
+	TrustedHops uint32 // proxies in front of it whose x-forwarded-for is believed; 0: the client is who connects
 }
 
 func (e Endpoint) address() *corev3.Address {
@@ -41,7 +44,7 @@ func Listener(at Endpoint, edge Edge) *listenerv3.Listener {
 		// port is taken.
 		EnableReusePort: no(),
 		FilterChains: []*listenerv3.FilterChain{{
-			// TLS will stand here: transport_socket, by the Gateway's listener.
+			TransportSocket: serveTLS(at.Certificate),
 			Filters: []*listenerv3.Filter{{
 				Name:       "http_connection_manager",
 				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(connectionManager(at, edge))},
@@ -65,6 +68,7 @@ func connectionManager(at Endpoint, edge Edge) *hcmv3.HttpConnectionManager {
 		m.AccessLog = accessLogs()
 	}
 	distrustClient(m)
+	m.XffNumTrustedHops = at.TrustedHops
 	limitConnections(m)
 	return m
 }

@@ -92,6 +92,9 @@ func (r *repository) resources(p *plan) Resources {
 	for _, name := range p.secrets() {
 		out.Secrets = append(out.Secrets, envoyconf.Secret(r.opt.SecretsDir, name))
 	}
+	for _, name := range certificates(endpoints) {
+		out.Secrets = append(out.Secrets, envoyconf.Certificate(r.opt.CertificatesDir, name))
+	}
 	return out
 }
 
@@ -103,6 +106,16 @@ func (p *plan) secrets() []string {
 			names[u.Credential.Secret] = true
 		}
 	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// certificates are the names of all listeners' certificates, each once.
+func certificates(endpoints []envoyconf.Endpoint) []string {
+	names := map[string]bool{}
+	for _, e := range endpoints {
+		names[e.Certificate] = true
+	}
+	delete(names, "")
 	return slices.Sorted(maps.Keys(names))
 }
 

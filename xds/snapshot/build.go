@@ -19,6 +19,8 @@ type Options struct {
 	Aggregator string // Unix socket of the MCP aggregator; empty: DefaultAggregator
 	Gate       string // Unix socket on which Envoy hears the aggregator; empty: DefaultGate
 	Bare       bool   // listeners without any inspection, to measure what inspection costs. Never for traffic
+
+	CertificatesDir string // folder of the listeners' certificates, each a folder below it with tls.crt and tls.key; empty: SecretsDir
 }
 
 // DefaultCAFile is where Debian and the official Envoy image keep the certificates of public authorities.
@@ -34,6 +36,7 @@ const (
 func Build(tree source.Tree, opt Options) (*Snapshot, manifest.Errors) {
 	opt.CAFile = cmp.Or(opt.CAFile, DefaultCAFile)
 	opt.Aggregator, opt.Gate = cmp.Or(opt.Aggregator, DefaultAggregator), cmp.Or(opt.Gate, DefaultGate)
+	opt.CertificatesDir = cmp.Or(opt.CertificatesDir, opt.SecretsDir)
 	r := repository{opt: opt, first: map[string]manifest.String{}}
 	for _, file := range slices.Sorted(maps.Keys(tree.Files)) {
 		docs, errs := manifest.Parse(file, tree.Files[file])

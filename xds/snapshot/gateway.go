@@ -16,7 +16,7 @@ const (
 	maxRequestBytes     = 128 << 20
 )
 
-// gatewaySpec is the YAML of a Gateway. Issuers (JWT) and the listeners' TLS will have their fields here.
+// gatewaySpec is the YAML of a Gateway. Issuers (JWT) will have their field here.
 type gatewaySpec struct {
 	Position    manifest.Position `yaml:"-"`
 	Listeners   []listenerSpec    `yaml:"listeners"`
@@ -27,10 +27,17 @@ type gatewaySpec struct {
 }
 
 type listenerSpec struct {
+	Position    manifest.Position `yaml:"-"`
+	Name        manifest.String   `yaml:"name"`
+	Address     manifest.String   `yaml:"address"`     // an IP; default 127.0.0.1
+	Port        manifest.String   `yaml:"port"`        // 0, the default: the kernel picks one
+	TLS         *tlsSpec          `yaml:"tls"`         // absent: in the clear
+	TrustedHops manifest.String   `yaml:"trustedHops"` // proxies in front that say who the client is; default 0
+}
+
+type tlsSpec struct {
 	Position manifest.Position `yaml:"-"`
-	Name     manifest.String   `yaml:"name"`
-	Address  manifest.String   `yaml:"address"` // an IP; default 127.0.0.1
-	Port     manifest.String   `yaml:"port"`    // 0, the default: the kernel picks one
+	Secret   manifest.String   `yaml:"secret"` // folder with tls.crt and tls.key
 }
 
 type keySpec struct {
@@ -85,35 +92,77 @@ func (r *repository) addGateway(doc *manifest.Document) {
 	r.report(c.errs...)
 }
 
+// maxHops bounds trustedHops: nobody has more proxies in front, and each may be a stranger's invention.
+const maxHops = 10
+
 func (c *checker) listeners(spec gatewaySpec) []envoyconf.Endpoint {
 	if len(spec.Listeners) == 0 {
 		c.missing(spec.Position, "listeners")
 	}
 	var endpoints []envoyconf.Endpoint
-	names, places := seen{}, seen{}
+	names, places := seen{}, places{}
 	for _, l := range spec.Listeners {
 		c.name(l.Name, l.Position, "name")
 		c.add(names.twice(l.Name, l.Name.Value, "listener of this name"))
-		e := envoyconf.Endpoint{Name: l.Name.Value, Address: c.address(l.Address), Port: uint32(c.number(l.Port, 0, 0, 65535))}
+		address := c.address(l.Address)
+		e := envoyconf.Endpoint{
+			Name: l.Name.Value, Address: address.String(), Port: uint32(c.number(l.Port, 0, 0, 65535)), Certificate: c.certificate(l.TLS),
+			TrustedHops: uint32(c.number(l.TrustedHops, 0, 0, maxHops)),
+		}
 		if e.Port != 0 {
-			c.add(places.twice(l.Port, netip.AddrPortFrom(netip.MustParseAddr(e.Address), uint16(e.Port)).String(), "listener on this port"))
+			c.add(places.taken(l.Port, netip.AddrPortFrom(address, uint16(e.Port))))
 		}
 		endpoints = append(endpoints, e)
 	}
 	return endpoints
 }
 
-func (c *checker) address(s manifest.String) string {
-	const loopback = "127.0.0.1"
+func (c *checker) address(s manifest.String) netip.Addr {
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	if isAbsent(s) {
 		return loopback
 	}
 	ip, err := netip.ParseAddr(s.Value)
-	if err != nil || ip.Zone() != "" {
-		c.add(s.Errorf("as in 127.0.0.1 or 0.0.0.0", "want an IP address"))
-		return loopback
+	switch {
+	case err != nil || ip.Zone() != "":
+		c.add(s.Errorf("as in 127.0.0.1, 0.0.0.0 or '::'", "want an IP address"))
+	case ip.Is4In6():
+		c.add(s.Errorf("write "+ip.Unmap().String(), "an IPv4 address in the form of IPv6"))
+	case ip.IsMulticast():
+		c.add(s.Errorf("", "nobody can listen on a multicast address"))
+	default:
+		return ip
 	}
-	return ip.String()
+	return loopback
+}
+
+// certificate reads the name of a listener's certificate; empty is none.
+func (c *checker) certificate(spec *tlsSpec) string {
+	switch {
+	case spec == nil:
+		return ""
+	case isAbsent(spec.Secret):
+		c.missing(spec.Position, "secret")
+	case !secretName.MatchString(spec.Secret.Value):
+		c.add(unquoted(spec.Secret, "lower-case letters, digits and '-': the name of a secret with tls.crt and tls.key", "not the name of a secret"))
+	}
+	return spec.Secret.Value
+}
+
+// places are where listeners listen already.
+type places map[netip.AddrPort]manifest.String
+
+// taken reports a port that a listener has already, on this address or on all of its family.
+func (p places) taken(s manifest.String, at netip.AddrPort) *manifest.Error {
+	for other, first := range p {
+		sameFamily := other.Addr().Is4() == at.Addr().Is4()
+		overlap := other.Addr() == at.Addr() || sameFamily && (other.Addr().IsUnspecified() || at.Addr().IsUnspecified())
+		if other.Port() == at.Port() && overlap {
+			return s.Errorf("the first is at "+first.Position.String(), "second listener on this port")
+		}
+	}
+	p[at] = s
+	return nil
 }
 
 func (c *checker) keys(specs []keySpec) []*bundlepb.VirtualKey {
