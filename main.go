@@ -489,9 +489,12 @@ func (c *checkCmd) Run(ctx context.Context, log *slog.Logger) error {
 		repository.Watch = true
 	}
 	loaded, err := repository.Load(ctx, xds.Options{})
-	var mistakes manifest.Errors
+	var mistakes, warnings manifest.Errors
+	if err == nil {
+		warnings = loaded.Warnings
+	}
 	if c.Output == "json" && (err == nil || errors.As(err, &mistakes)) {
-		if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": err == nil, "errors": mistakes}); err != nil {
+		if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": err == nil, "errors": mistakes, "warnings": warnings}); err != nil {
 			return err
 		}
 	}
@@ -502,6 +505,9 @@ func (c *checkCmd) Run(ctx context.Context, log *slog.Logger) error {
 		what := fmt.Sprintf("commit %.12s", loaded.Commit)
 		if strings.HasPrefix(loaded.Commit, "dir-") {
 			what = "the files as they are"
+		}
+		for _, w := range warnings {
+			fmt.Println("warning:", w)
 		}
 		fmt.Printf("%s, %s: sound; %s\n", c.Policies, what, loaded.Summary())
 	}

@@ -89,7 +89,10 @@ func SystemCAFile() string {
 }
 
 func loaded(snap *snapshot.Snapshot) *Loaded {
-	l := &Loaded{Commit: snap.Commit, policies: len(snap.Bundle.GetPolicies())}
+	l := &Loaded{
+		Commit: snap.Commit, Warnings: snap.Warnings, policies: len(snap.Bundle.GetPolicies()),
+		access: len(snap.Bundle.GetToolAccess()), pins: len(snap.Bundle.GetMcpPins()),
+	}
 	for _, m := range snap.Envoy.Listeners {
 		if listener, ok := m.(*listenerv3.Listener); ok {
 			at := listener.GetAddress().GetSocketAddress()
@@ -132,8 +135,17 @@ func (l *Loaded) Summary() string {
 			servers++
 		}
 	}
-	return fmt.Sprintf("%s, %s, %s, %s, %s", count(len(l.Listeners), "listener", "listeners"), count(len(l.Targets)-servers, "provider", "providers"),
-		count(servers, "MCP server", "MCP servers"), count(l.policies, "policy", "policies"), count(len(l.secrets), "secret", "secrets"))
+	parts := []string{
+		count(len(l.Listeners), "listener", "listeners"), count(len(l.Targets)-servers, "provider", "providers"),
+		count(servers, "MCP server", "MCP servers"), count(l.policies, "policy", "policies"),
+	}
+	if l.access > 0 {
+		parts = append(parts, count(l.access, "tool access", "tool accesses"))
+	}
+	if l.pins > 0 {
+		parts = append(parts, count(l.pins, "server pinned", "servers pinned"))
+	}
+	return strings.Join(append(parts, count(len(l.secrets), "secret", "secrets")), ", ")
 }
 
 func count(n int, one, many string) string {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 
 	"bartizan/envoy/socket"
+	"bartizan/filters/manifest"
 	"bartizan/xds/ads"
 	"bartizan/xds/snapshot"
 	"bartizan/xds/source"
@@ -139,6 +140,9 @@ type Loaded struct {
 	secrets   []string
 
 	certificates []string // folders
+	access       int
+	pins         int
+	Warnings     manifest.Errors // what is allowed and hardly meant
 }
 
 // Listener is where agents connect.

@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,6 +53,8 @@ type Registry struct {
 	calls   *expr.Env
 	callers *expr.Env
 	memory  *Memory
+
+	warnings manifest.Errors
 }
 
 var _ mcp.Registry = (*Registry)(nil)
@@ -102,12 +105,21 @@ func New(docs Documents, memory *Memory) (*Registry, manifest.Errors) {
 		return nil, c.errs
 	}
 	r.names = newNames(r.servers)
+	for _, p := range docs.Pins {
+		c.unpinned(p)
+	}
+	c.warnings.Sort()
+	r.warnings = c.warnings
 	return r, nil
 }
+
+// Warnings are what is allowed and hardly meant, sorted.
+func (r *Registry) Warnings() manifest.Errors { return r.warnings }
 
 type compiler struct {
 	registry *Registry
 	errs     manifest.Errors
+	warnings manifest.Errors
 }
 
 func (c *compiler) server(s *Server) {
@@ -132,12 +144,33 @@ func (c *compiler) access(a *ToolAccess) {
 		c.errs = append(c.errs, bad)
 		return
 	}
+	selected := false
 	for _, s := range c.registry.servers {
 		if !a.about(s.Server) {
 			continue
 		}
+		selected = true
 		for _, kind := range a.Kinds {
 			s.access[kind] = append(s.access[kind], &compiled{a, program})
+		}
+	}
+	if !selected && len(a.Servers) == 0 {
+		c.warnings = append(c.warnings, &manifest.Error{Position: a.At, Text: a.Name, Message: "no McpServer has the labels that it selects"})
+	}
+}
+
+// unpinned warns of tools that the registry vouches for and no pin approves: they cannot be called.
+func (c *compiler) unpinned(p *pins.Set) {
+	s := c.registry.servers[p.Server.Value]
+	if !p.Pins(mcp.ItemTool) {
+		return
+	}
+	for _, tool := range slices.Sorted(maps.Keys(s.Tools)) {
+		if _, ok := p.Get(mcp.ItemTool, tool); !ok {
+			c.warnings = append(c.warnings, &manifest.Error{
+				Position: p.Server.Position, Text: tool, Message: "McpServer " + s.Name + " names a tool that no pin approves: it cannot be called",
+				Hint: "`bartizan pin " + s.Name + "` approves what the server offers now",
+			})
 		}
 	}
 }
@@ -157,11 +190,7 @@ func (c *compiler) pins(p *pins.Set) {
 func (c *compiler) known(name manifest.String) *server {
 	s := c.registry.servers[name.Value]
 	if s == nil {
-		all := make([]string, 0, len(c.registry.servers))
-		for other := range c.registry.servers {
-			all = append(all, other)
-		}
-		slices.Sort(all)
+		all := slices.Sorted(maps.Keys(c.registry.servers))
 		c.errs = append(c.errs, name.Errorf(manifest.Suggest(name.Value, all), "no McpServer of this name"))
 	}
 	return s

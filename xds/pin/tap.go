@@ -68,7 +68,7 @@ func captureFor(req *http.Request) (*capture, error) {
 	req.Body = io.NopCloser(bytes.NewReader(raw))
 	var m struct {
 		ID     jsontext.Value `json:"id"`
-		Method string          `json:"method"`
+		Method string         `json:"method"`
 	}
 	if json.Unmarshal(raw, &m) != nil {
 		return nil, nil

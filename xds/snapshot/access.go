@@ -33,8 +33,10 @@ func (r *repository) registry() {
 	if r.unread {
 		docs.Access, docs.Pins = nil, nil // a server that they name may be what could not be read
 	}
-	_, errs := access.New(docs, nil)
-	r.report(errs...)
+	known, errs := access.New(docs, nil)
+	if r.report(errs...); known != nil {
+		r.warnings = known.Warnings()
+	}
 }
 
 func bundleAccess(list []*access.ToolAccess) []*bundlepb.ToolAccess {

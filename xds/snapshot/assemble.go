@@ -29,7 +29,7 @@ func (r *repository) snapshot(commit string) *Snapshot {
 	p := r.plan(commit)
 	p.sort()
 	p.bundle.Version = version(p.bundle)
-	s := &Snapshot{Commit: commit, Bundle: p.bundle, Envoy: r.resources(p)}
+	s := &Snapshot{Commit: commit, Bundle: p.bundle, Envoy: r.resources(p), Warnings: r.warnings}
 	s.Version = s.hash()
 	return s
 }

@@ -65,6 +65,7 @@ type repository struct {
 	access    []*access.ToolAccess
 	pins      []*pins.Set
 	unread    bool // a server could not be read
+	warnings  manifest.Errors
 }
 
 // Kinds of documents.

@@ -70,7 +70,7 @@ type server struct {
 	tools    []*bundlepb.McpTool
 	file     string
 
-	registered access.Server // what the registry says; without its tools
+	registered access.Server // what the registry says; of its tools only the names
 }
 
 func (r *repository) addServer(doc *manifest.Document) {
@@ -110,6 +110,10 @@ func (c *checker) registered(doc *manifest.Document, spec serverSpec) access.Ser
 		if s.MaxTTL = *spec.ListTTL; s.MaxTTL < 0 || s.MaxTTL > maxListTTL {
 			c.add(&manifest.Error{Position: spec.Position, Message: "listTTL is not from 0s to 24h", Text: s.MaxTTL.String()})
 		}
+	}
+	s.Tools = map[string]filters.ToolAnnotations{}
+	for _, t := range spec.Tools {
+		s.Tools[t.Name.Value] = filters.ToolAnnotations{}
 	}
 	names := seen{}
 	for _, off := range spec.Off {

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"google.golang.org/protobuf/proto"
 
+	"bartizan/filters/manifest"
 	"bartizan/xds/bundlepb"
 )
 
@@ -12,6 +13,8 @@ type Snapshot struct {
 	Version string // content hash over Envoy resources and bundle
 	Bundle  *bundlepb.Bundle
 	Envoy   Resources
+
+	Warnings manifest.Errors // what is allowed and hardly meant, sorted; of no effect
 }
 
 // Resources are Envoy's, sorted by name within each type.
