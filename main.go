@@ -395,6 +395,7 @@ type xdsCmd struct {
 	Gate       string `default:"/run/bartizan/gate.sock" help:"Unix socket on which Envoy hears the aggregator."`
 
 	CAFile string `name:"ca-file" help:"Certificates that upstreams are checked against, as Envoy sees them; empty: this machine's."`
+	Keys   string `type:"path" help:"Folder with documents of kind VirtualKeys beside the repository, such as a mounted Secret."`
 }
 
 // Run serves until interrupted.
@@ -403,7 +404,7 @@ func (c *xdsCmd) Run(ctx context.Context, log *slog.Logger) error {
 		c.CAFile = xds.SystemCAFile()
 	}
 	return xds.Service{
-		Repository: c.source(log), Listen: c.Listen, Trust: c.trust(), Status: c.Status, Options: xds.Options{
+		Repository: c.source(log), Keys: c.Keys, Listen: c.Listen, Trust: c.trust(), Status: c.Status, Options: xds.Options{
 			SecretsDir: c.Secrets, CertificatesDir: c.Certificates, CAFile: c.CAFile, Aggregator: c.Aggregator, Gate: c.Gate,
 		},
 	}.Run(ctx)

@@ -31,6 +31,7 @@ import (
 type Service struct {
 	Repository Repository
 	Options    snapshot.Options
+	Keys       string       // folder of VirtualKeys beside the repository, such as a mounted Secret; empty: there is none
 	Listen     string       // delta ADS: "unix:/path" or "host:port"
 	Trust      socket.Trust // for TCP
 	Status     string       // status, metrics and health over HTTP: "unix:/path" or "host:port"
@@ -65,23 +66,27 @@ func (s Service) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// follow publishes each tree. A rollout that still waits for nodes is given up for the next one.
+// follow publishes each tree, and the newest one again when the keys beside it change. A rollout that still waits for nodes is given up for
+// the next one.
 func (s Service) follow(ctx context.Context, src *source.Source, server *ads.Server) error {
-	giveUp, done := func() {}, make(chan struct{})
-	close(done)
-	err := src.Run(ctx, func(tree source.Tree) {
-		giveUp()
-		<-done
-		rollout, cancel := context.WithCancel(ctx)
-		finished := make(chan struct{})
-		giveUp, done = cancel, finished
-		go func() {
-			defer close(finished)
-			s.publish(rollout, s.Repository.log(), server, tree)
-		}()
-	})
-	giveUp()
-	<-done
+	r := rollouts{publish: func(ctx context.Context, tree, keys source.Tree) {
+		s.Options.Keys = keys.Files
+		s.publish(ctx, s.Repository.log(), server, tree)
+	}}
+	defer r.end()
+	group, inner := errgroup.WithContext(ctx)
+	if s.Keys != "" {
+		keys, err := source.NewDirectory(source.Directory{Path: s.Keys, Logger: s.Repository.log()})
+		if err != nil {
+			return err
+		}
+		if r.keys, err = keys.Load(ctx); err != nil { // before any commit is in force without them
+			return fmt.Errorf("read virtual keys: %w", err)
+		}
+		group.Go(func() error { return keys.Run(inner, func(t source.Tree) { r.nextKeys(inner, t) }) })
+	}
+	group.Go(func() error { return src.Run(inner, func(t source.Tree) { r.nextTree(inner, t) }) })
+	err := group.Wait()
 	if ctx.Err() != nil {
 		return nil // a first load cut short by the end is no failure
 	}

@@ -9,6 +9,7 @@ import (
 	"bartizan/filters/manifest"
 	"bartizan/filters/pins"
 	"bartizan/filters/policy"
+	"bartizan/xds/bundlepb"
 	"bartizan/xds/source"
 )
 
@@ -20,7 +21,8 @@ type Options struct {
 	Gate       string // Unix socket on which Envoy hears the aggregator; empty: DefaultGate
 	Bare       bool   // listeners without any inspection, to measure what inspection costs. Never for traffic
 
-	CertificatesDir string // folder of the listeners' certificates, each a folder below it with tls.crt and tls.key; empty: SecretsDir
+	CertificatesDir string            // folder of the listeners' certificates, each a folder below it with tls.crt and tls.key; empty: SecretsDir
+	Keys            map[string][]byte // files of kind VirtualKeys that are kept outside of the repository, by name
 }
 
 // DefaultCAFile is where Debian and the official Envoy image keep the certificates of public authorities.
@@ -32,12 +34,15 @@ const (
 	DefaultGate       = "/run/bartizan/gate.sock"
 )
 
+// KeysFolder is where the files of Options.Keys seem to be, in the positions of mistakes.
+const KeysFolder = "(keys)"
+
 // Build makes the snapshot of a tree, or returns every mistake in it, sorted by file, line and column.
 func Build(tree source.Tree, opt Options) (*Snapshot, manifest.Errors) {
 	opt.CAFile = cmp.Or(opt.CAFile, DefaultCAFile)
 	opt.Aggregator, opt.Gate = cmp.Or(opt.Aggregator, DefaultAggregator), cmp.Or(opt.Gate, DefaultGate)
 	opt.CertificatesDir = cmp.Or(opt.CertificatesDir, opt.SecretsDir)
-	r := repository{opt: opt, first: map[string]manifest.String{}}
+	r := repository{opt: opt, first: map[string]manifest.String{}, known: knownKeys{seen{}, seen{}}}
 	for _, file := range slices.Sorted(maps.Keys(tree.Files)) {
 		docs, errs := manifest.Parse(file, tree.Files[file])
 		r.report(errs...)
@@ -45,6 +50,7 @@ func Build(tree source.Tree, opt Options) (*Snapshot, manifest.Errors) {
 			r.add(doc)
 		}
 	}
+	r.outside(opt.Keys)
 	r.finish()
 	if len(r.errs) > 0 {
 		r.errs.Sort()
@@ -59,6 +65,8 @@ type repository struct {
 	errs      manifest.Errors
 	first     map[string]manifest.String // kind and name → where the name was first given
 	gateway   *gateway
+	keys      []*bundlepb.VirtualKey // of VirtualKeys
+	known     knownKeys
 	providers []*provider
 	servers   []*server
 	policies  []*policy.Policy
@@ -73,13 +81,14 @@ const (
 	kindGateway   = "Gateway"
 	kindProvider  = "Provider"
 	kindMCPServer = "McpServer"
+	kindKeys      = "VirtualKeys"
 	kindPolicy    = policy.Kind
 	kindAccess    = access.Kind
 	kindPins      = pins.Kind
 )
 
 func kinds() []string {
-	return []string{kindGateway, kindProvider, kindMCPServer, kindPolicy, kindAccess, kindPins}
+	return []string{kindGateway, kindKeys, kindProvider, kindMCPServer, kindPolicy, kindAccess, kindPins}
 }
 
 func (r *repository) report(errs ...*manifest.Error) { r.errs = append(r.errs, errs...) }
@@ -89,6 +98,8 @@ func (r *repository) add(doc *manifest.Document) {
 	switch doc.Kind {
 	case kindGateway:
 		r.addGateway(doc)
+	case kindKeys:
+		r.addKeys(doc)
 	case kindProvider:
 		r.addProvider(doc)
 	case kindMCPServer:

@@ -84,7 +84,7 @@ func (r *repository) addGateway(doc *manifest.Document) {
 	c := checker{doc: doc}
 	r.gateway = &gateway{
 		listeners: c.listeners(spec),
-		keys:      c.keys(spec.VirtualKeys),
+		keys:      c.keys(spec.VirtualKeys, r.known),
 		audit:     c.audit(spec.Audit),
 		aggregate: spec.MCP.Aggregate,
 		limits:    &bundlepb.Limits{RequestBytes: c.number(spec.Limits.RequestBytes, defaultRequestBytes, 1, maxRequestBytes)},
@@ -165,14 +165,16 @@ func (p places) taken(s manifest.String, at netip.AddrPort) *manifest.Error {
 	return nil
 }
 
-func (c *checker) keys(specs []keySpec) []*bundlepb.VirtualKey {
+// knownKeys are the names and hashes of all keys so far.
+type knownKeys struct{ names, hashes seen }
+
+func (c *checker) keys(specs []keySpec, known knownKeys) []*bundlepb.VirtualKey {
 	var keys []*bundlepb.VirtualKey
-	names, hashes := seen{}, seen{}
 	for _, k := range specs {
 		c.name(k.Name, k.Position, "name")
-		c.add(names.twice(k.Name, k.Name.Value, "key of this name"))
+		c.add(known.names.twice(k.Name, k.Name.Value, "key of this name"))
 		hash := c.hash(k.SHA256, k.Position)
-		c.add(hashes.twice(k.SHA256, string(hash), "key with this hash"))
+		c.add(known.hashes.twice(k.SHA256, string(hash), "key with this hash"))
 		if k.User.Value == "" {
 			c.missing(k.Position, "user")
 		}
