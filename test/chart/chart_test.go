@@ -1,9 +1,9 @@
 package chart
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"crypto/x509"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -11,12 +11,40 @@ import (
 	"strings"
 	"testing"
 
+	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
-	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
+
+// Marks between which README.md holds the table.
+const (
+	tableBegins = "<!-- values: written from values.yaml -->\n"
+	tableEnds   = "<!-- end of values -->\n"
+)
+
+// TestWrittenFromValues: the schema and the README's table say what values.yaml says. It stands first, since the other tests read what it writes.
+func TestWrittenFromValues(t *testing.T) {
+	raw := read(t, Dir, "values.yaml")
+	schema, err := Schema([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	current(t, filepath.Join(Dir, "values.schema.json"), string(schema))
+
+	table, err := Table([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := read(t, Dir, "README.md")
+	before, rest, ok := strings.Cut(readme, tableBegins)
+	_, after, ended := strings.Cut(rest, tableEnds)
+	if !ok || !ended {
+		t.Fatalf("README.md has no place for the table: %q, %q", tableBegins, tableEnds)
+	}
+	current(t, filepath.Join(Dir, "README.md"), before+tableBegins+table+tableEnds+after)
+}
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
@@ -195,4 +223,3 @@ func TestPins(t *testing.T) {
 		}
 	}
 }
-

@@ -13,25 +13,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestMetricsExist: alerts and dashboard ask for metrics that the product registers, and the dashboard shows each of them.
+// TestMetricsExist: alerts and dashboard ask for metrics that the product registers.
 func TestMetricsExist(t *testing.T) {
 	registered := registeredMetrics(t)
-	shown := map[string]bool{}
 	for _, file := range []string{"alerts.yaml", "dashboard.json"} {
 		for _, name := range metricName.FindAllString(read(t, Dir, "monitoring", file), -1) {
-			name = strings.TrimSuffix(name, "_bucket")
-			shown[name] = shown[name] || file == "dashboard.json"
-			if !slices.Contains(registered, name) {
+			if name = strings.TrimSuffix(name, "_bucket"); !slices.Contains(registered, name) {
 				t.Errorf("%s asks for %s, which is not registered", file, name)
 			}
-		}
-	}
-	unseen := []string{ // what an operator asks for by hand
-		"bartizan_xds_acks_total", "bartizan_xds_commit_info", "bartizan_extproc_bundle_nacks_total",
-	}
-	for _, name := range registered {
-		if !shown[name] && !slices.Contains(unseen, name) {
-			t.Errorf("the dashboard does not show %s", name)
 		}
 	}
 }

@@ -61,7 +61,9 @@ func withClaims(s *appsv1.StatefulSet) corev1.PodSpec {
 	return spec
 }
 
-func (p *pod) containers() []corev1.Container { return slices.Concat(p.spec.InitContainers, p.spec.Containers) }
+func (p *pod) containers() []corev1.Container {
+	return slices.Concat(p.spec.InitContainers, p.spec.Containers)
+}
 
 // TestPodSecurity holds every pod to the level "restricted", with the admission's own code. A host port is the one thing that it forbids.
 func TestPodSecurity(t *testing.T) {

@@ -67,7 +67,9 @@ func lastParagraph(comment string) string {
 }
 
 // free says that the chart passes a map on as it is.
-func (v *value) free() bool { return v.schema["object"] == "free" || v.schema["additionalProperties"] != nil }
+func (v *value) free() bool {
+	return v.schema["object"] == "free" || v.schema["additionalProperties"] != nil
+}
 
 // schemaOf returns the JSON Schema of keys: a key that is not among them is refused.
 func schemaOf(keys []value) map[string]any {

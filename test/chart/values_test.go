@@ -7,34 +7,6 @@ import (
 	"testing"
 )
 
-// Marks between which README.md holds the table.
-const (
-	tableBegins = "<!-- values: written from values.yaml -->\n"
-	tableEnds   = "<!-- end of values -->\n"
-)
-
-// TestWrittenFromValues: the schema and the README's table say what values.yaml says.
-func TestWrittenFromValues(t *testing.T) {
-	raw := read(t, Dir, "values.yaml")
-	schema, err := Schema([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	current(t, filepath.Join(Dir, "values.schema.json"), string(schema))
-
-	table, err := Table([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme := read(t, Dir, "README.md")
-	before, rest, ok := strings.Cut(readme, tableBegins)
-	_, after, ended := strings.Cut(rest, tableEnds)
-	if !ok || !ended {
-		t.Fatalf("README.md has no place for the table: %q, %q", tableBegins, tableEnds)
-	}
-	current(t, filepath.Join(Dir, "README.md"), before+tableBegins+table+tableEnds+after)
-}
-
 func TestValuesWithoutMeaning(t *testing.T) {
 	for name, raw := range map[string]string{
 		"no comment":   "# Good.\na: 1\n\nb: 2\n",

@@ -15,4 +15,7 @@ metadata: {name: bartizan-test}
 spec:
   url: http://{{ include "bartizan.fullname" . }}-test:8082/mcp
   credential: {secret: bartizan-test}
+  tools:
+    - name: query_sales
+      annotations: {readOnlyHint: true}
 {{- end }}
