@@ -141,13 +141,13 @@ type Loaded struct {
 	Commit    string
 	Listeners []Listener // sorted by name
 	Targets   []Target
+	Warnings  manifest.Errors // what is allowed and hardly meant
 	policies  int
+	access    int
+	pins      int
 	secrets   []string
 
 	certificates []string // folders
-	access       int
-	pins         int
-	Warnings     manifest.Errors // what is allowed and hardly meant
 }
 
 // Listener is where agents connect.
