@@ -42,6 +42,12 @@ test: ## All tests: unit with the race detector, golden transcripts, end to end 
 test-conformance: ## The official MCP conformance suites of both revisions through the gate (needs npm)
 	$(GO) run ./test/conformance -write test/conformance/FAILING.md
 
+.PHONY: test-kubernetes
+test-kubernetes: ## The Helm chart on a real Kubernetes node on this machine, as root; builds the node once, in some ten minutes
+	@mkdir -p $(dir $(BIN))
+	$(GO) build -o $(dir $(BIN))kubernetes ./test/kubernetes
+	$(dir $(BIN))kubernetes $(KUBERNETES)
+
 .PHONY: bench
 bench: build ## Bare Envoy, a no-op processor and Bartizan under the same load; rewrites test/load/RESULTS.md
 	$(GO) run ./test/load -bartizan $(BIN) -write test/load/RESULTS.md

@@ -115,7 +115,7 @@ func (c *Containers) StartReplica(i int) (err error) {
 		"xds", "--policies", c.options.Policies, "--poll", "200ms", "--secrets", c.path("secrets"), "--certificates", c.path("tls"),
 		"--listen", c.addresses[i], "--status", "unix:" + c.path("status"+strconv.Itoa(i)+".sock"),
 	}, append(c.trust("xds"), c.args...)...)
-	c.Replicas[i], err = run("bartizan xds", c.Binary, nil, args...)
+	c.Replicas[i], err = Run("bartizan xds", c.Binary, nil, args...)
 	if i == 0 {
 		c.XDS = c.Replicas[0]
 	}
@@ -130,7 +130,7 @@ func (c *Containers) RestartExtproc(ctx context.Context) (err error) {
 		"--nats-url", c.nats.GatewayURL(), "--node-id", "pod-0", "--drain", "4s", "--settle", "500ms", "--metrics", "unix:" + c.path("metrics.sock"),
 		"--probes", "unix:" + c.path("probes.sock"), "--envoy-admin", "unix:" + c.path("envoy/admin.sock"),
 	}, append(c.trust("extproc"), c.options.ExtProcArgs...)...)
-	if c.Extproc, err = run("bartizan extproc", c.Binary, nil, args...); err != nil {
+	if c.Extproc, err = Run("bartizan extproc", c.Binary, nil, args...); err != nil {
 		return err
 	}
 	return c.Extproc.await(ctx, socket, func() bool { return c.listens(socket) && c.decides(ctx) })
@@ -138,7 +138,7 @@ func (c *Containers) RestartExtproc(ctx context.Context) (err error) {
 
 // StartEnvoy starts Envoy, again after it ended, and waits until the gateway is ready.
 func (c *Containers) StartEnvoy(ctx context.Context) error {
-	write, err := run("bartizan bootstrap", c.Binary, nil, append([]string{
+	write, err := Run("bartizan bootstrap", c.Binary, nil, append([]string{
 		"bootstrap", "--run-dir", c.path("envoy"), "--control-server", c.Service.Address(), "--tls-name", XDSName,
 		"--extproc", "unix:" + c.path("extproc.sock"), "--node-id", "pod-0",
 	}, c.trust("envoy")...)...)
@@ -152,7 +152,7 @@ func (c *Containers) StartEnvoy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Envoy, err = run("envoy", binary, nil, "--config-path", c.path("envoy/envoy.json"), "--concurrency", "2", "--disable-hot-restart",
+	c.Envoy, err = Run("envoy", binary, nil, "--config-path", c.path("envoy/envoy.json"), "--concurrency", "2", "--disable-hot-restart",
 		"--drain-strategy", "immediate", "--log-level", "warning")
 	if err != nil {
 		return err

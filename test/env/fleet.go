@@ -118,7 +118,7 @@ func (f *Fleet) StopNATS() { f.nats.Shutdown() }
 func (f *Fleet) StartXDS(ctx context.Context) (err error) {
 	socket := f.path("status.sock")
 	_ = os.Remove(socket)
-	if f.XDS, err = run("bartizan xds", f.Binary, nil, "xds", "--policies", f.options.Policies, "--poll", "200ms", "--secrets", f.path("secrets"),
+	if f.XDS, err = Run("bartizan xds", f.Binary, nil, "xds", "--policies", f.options.Policies, "--poll", "200ms", "--secrets", f.path("secrets"),
 		"--aggregator", f.path("aggregator.sock"), "--gate", f.path("gate.sock"),
 		"--listen", "unix:"+f.path("xds.sock"), "--status", "unix:"+socket); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (f *Fleet) StartExtproc(ctx context.Context) (err error) {
 		"--aggregator", "unix:" + f.path("aggregator.sock"), "--gate", "unix:" + f.path("gate.sock"),
 		"--nats-url", f.nats.GatewayURL(), "--node-id", "one", "--drain", "2s", "--metrics", "unix:" + f.path("metrics.sock"),
 	}, f.options.ExtProcArgs...)
-	if f.Extproc, err = run("bartizan extproc", f.Binary, nil, args...); err != nil {
+	if f.Extproc, err = Run("bartizan extproc", f.Binary, nil, args...); err != nil {
 		return err
 	}
 	return f.Extproc.await(ctx, socket, func() bool { return f.listens(socket) && f.decides(ctx) })

@@ -40,7 +40,7 @@ func Up(ctx context.Context, binary, policies, state string, secrets map[string]
 		return nil, err
 	}
 	words := append([]string{"up", "--policies", policies, "--state", state, "--poll", "200ms", "--nats-listen", "127.0.0.1:0", "--metrics", ""}, args...)
-	p, err := run("bartizan up", binary, env, words...)
+	p, err := Run("bartizan up", binary, env, words...)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (g *Gateway) awaitStatus(ctx context.Context, what string, enough func(stat
 
 // Command runs a bartizan command against this gateway's state and returns its output, and its exit code.
 func (g *Gateway) Command(ctx context.Context, args ...string) (string, int, error) {
-	p, err := run("bartizan "+args[0], g.Binary, nil, args...)
+	p, err := Run("bartizan "+args[0], g.Binary, nil, args...)
 	if err != nil {
 		return "", 0, err
 	}

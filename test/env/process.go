@@ -46,8 +46,8 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// run starts a binary. env is added to this process's environment.
-func run(name, binary string, env []string, args ...string) (*Process, error) {
+// Run starts a binary whose name is said in errors. env is added to this process's environment.
+func Run(name, binary string, env []string, args ...string) (*Process, error) {
 	p := &Process{name: name, cmd: exec.Command(binary, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	p.cmd.Env = append(os.Environ(), env...)
