@@ -38,13 +38,18 @@ func Render(c *chart.Chart, values map[string]any) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return byBase(rendered), nil
+}
+
+// byBase names templates by their files, and leaves out those that came to nothing.
+func byBase(rendered map[string]string) map[string]string {
 	texts := map[string]string{}
 	for name, text := range rendered {
 		if strings.TrimSpace(text) != "" {
 			texts[path.Base(name)] = text
 		}
 	}
-	return texts, nil
+	return texts
 }
 
 // Documents returns the objects in the templates' order, as text.
