@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -30,6 +31,7 @@ import (
 	"bartizan/extproc/audit"
 	"bartizan/extproc/audit/stream"
 	"bartizan/extproc/bundle"
+	"bartizan/extproc/cause/share"
 	"bartizan/extproc/sealed"
 	"bartizan/extproc/server"
 	"bartizan/filters"
@@ -110,14 +112,14 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("open audit log: %w", err)
 	}
-	err = c.serve(ctx, log, reg)
+	err = c.serve(ctx, log, nc, reg)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, log.Close(drain))
 }
 
 // serve runs everything that stands on the audit log.
-func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Registry) error {
+func (c Config) serve(ctx context.Context, log *audit.Log, nc *nats.Conn, reg *prometheus.Registry) error {
 	conn, err := c.dial()
 	if err != nil {
 		return err
@@ -133,8 +135,13 @@ func (c Config) serve(ctx context.Context, log *audit.Log, reg *prometheus.Regis
 	}
 	client := bundle.NewClient("extproc/"+c.NodeID, bundle.Store{Dir: c.StateDir}, c.Log, reg)
 	key := sealed.NewKey()
+	instance := uuid.NewString()
+	causes, err := share.Join(share.Config{Instance: instance, Conn: nc, Log: c.Log, Registry: reg})
+	if err != nil {
+		return err
+	}
 	srv := server.New(server.Config{
-		Instance: uuid.NewString(), Bundle: client.Current, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget, Sealed: key,
+		Instance: instance, Bundle: client.Current, Causes: causes, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget, Sealed: key,
 	})
 
 	probes, err := newProbes(c, log.Err)

@@ -2,6 +2,7 @@ package filters
 
 import (
 	"bytes"
+	"encoding/hex"
 	"log/slog"
 	"time"
 )
@@ -162,6 +163,14 @@ type LLM struct {
 	Messages     int   // count of turns in the request
 	Tools        []Tool
 	Declarations []Declaration
+	ToolResults  []ToolResult // results that come back to the model for the first time, of calls that the gateway has seen
+}
+
+// ToolResult is the result of a tool call in a request to a model, joined with what was seen of the call.
+type ToolResult struct {
+	ID    string // that the model gave the call
+	Asked string // the decision about the answer in which the model asked for it
+	Call  string // the decision about the tools/call that carried it out; empty: none was seen
 }
 
 // Tool is a tool that a request declares to the model.
@@ -192,6 +201,7 @@ type MCP struct {
 	Arguments       []byte  // tools/call, prompts/get: the raw JSON object; nil where there is none
 	Target          string  // what else is used: the uri of a resource, the name of a prompt, the id of a task
 	ToolUseID       string  // _meta["claudecode/toolUseId"] or _meta.callId: claimed link to the model's call
+	Cause           Cause   // tools/call: the model's call that it carries out
 	Client          string  // clientInfo.name, claimed
 	ClientVersion   string
 	About           MCPServer  // what the registry says of Server
@@ -290,10 +300,55 @@ type Message struct {
 	Method string // of a notification or a request of the server
 }
 
-// ToolCall is a tool call in a model's answer. Arguments are kept as size only here: the codec judges them as they pass.
+// ToolCall is a tool call in a model's answer. Arguments are kept as a digest only.
 type ToolCall struct {
-	ID   string
-	Name string
+	ID        string
+	Name      string
+	Arguments Digest // zero: not known, or not yet
+	Complete  bool   // all of it was seen
+}
+
+// Digest is the SHA-256 of a value's canonical JSON (strictjson.Digest). Zero stands for none.
+type Digest [32]byte
+
+// String is the digest in hexadecimal; empty for none.
+func (d Digest) String() string {
+	if d == (Digest{}) {
+		return ""
+	}
+	return hex.EncodeToString(d[:])
+}
+
+// MarshalText is String.
+func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (d *Digest) UnmarshalText(text []byte) error {
+	switch n, err := hex.Decode(d[:], text[:min(len(text), hex.EncodedLen(len(d)))]); {
+	case err != nil:
+		return err
+	case n != 0 && n != len(d), len(text) > hex.EncodedLen(len(d)):
+		return hex.ErrLength
+	}
+	return nil
+}
+
+// How a tools/call was joined with the model's call that it carries out.
+const (
+	CauseByID        = "id"        // the client names the model's call
+	CauseByArguments = "arguments" // the tool and the arguments are those of a call that a model made for the same identity
+	CauseUnknown     = "unknown"   // no such call was seen: no model asked, or it was too long ago, or its answer did not pass this gateway
+)
+
+// Cause is the tool call of a model that a tools/call carries out. Only calls that a model made for the same verified identity count.
+type Cause struct {
+	Match    string // how it was found; empty where there is nothing to look for
+	ID       string // that the model gave the call
+	Decision string // about the answer in which the model asked
+	Provider string
+	Model    string
+	Exact    bool // the tool and the arguments are those that the model gave
+	Uses     int  // how many tools/call have carried it out, this one included
 }
 
 // Usage counts tokens as the provider reports them. Input includes what was read from and written to a cache.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
@@ -23,6 +24,7 @@ import (
 
 	"bartizan/extproc/audit"
 	"bartizan/extproc/bundle"
+	"bartizan/extproc/cause"
 	"bartizan/extproc/server"
 	"bartizan/test/load/sample"
 	"bartizan/xds/snapshot"
@@ -64,6 +66,7 @@ func start(b *testing.B) extproc.ExternalProcessorClient {
 	}
 	compiled := compile(b)
 	s := server.New(server.Config{
+		Causes:   cause.New(time.Now, nil),
 		Instance: "bench", Bundle: func() *bundle.Bundle { return compiled }, Audit: log, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
 	socket := filepath.Join(b.TempDir(), "s")

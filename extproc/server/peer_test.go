@@ -25,6 +25,7 @@ import (
 
 	"bartizan/extproc/audit"
 	"bartizan/extproc/bundle"
+	"bartizan/extproc/cause"
 	"bartizan/filters"
 	"bartizan/filters/llm"
 	"bartizan/xds/bundlepb"
@@ -152,7 +153,7 @@ func newBench(t testing.TB, mode string, change func(*Config)) *bench {
 	t.Helper()
 	b := testBundle(t, mode, 40<<20)
 	out := &bench{audit: newAuditor(), reg: prometheus.NewRegistry()}
-	cfg := Config{Instance: "me", Bundle: func() *bundle.Bundle { return b }, Audit: out.audit, Log: slog.New(slog.DiscardHandler), Registry: out.reg}
+	cfg := Config{Instance: "me", Bundle: func() *bundle.Bundle { return b }, Causes: cause.New(time.Now, nil), Audit: out.audit, Log: slog.New(slog.DiscardHandler), Registry: out.reg}
 	if change != nil {
 		change(&cfg)
 	}

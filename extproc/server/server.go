@@ -42,6 +42,7 @@ type Auditor interface {
 type Config struct {
 	Instance   string                // unique per process: who is responsible for the record of an exchange
 	Bundle     func() *bundle.Bundle // the bundle in force; nil: nothing can be decided yet
+	Causes     stream.Causes         // shared with the other replicas
 	Audit      Auditor
 	Log        *slog.Logger
 	Registry   prometheus.Registerer

@@ -7,6 +7,7 @@ import (
 
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
+	"bartizan/extproc/cause"
 	"bartizan/extproc/stream"
 )
 
@@ -43,7 +44,7 @@ func BenchmarkExchange(b *testing.B) {
 			messages := exchange(b, bb.dialect, bb.mediaType, bb.body)
 			b.ReportAllocs()
 			for b.Loop() {
-				m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now})
+				m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now, Causes: cause.New(time.Now, nil)})
 				for _, msg := range messages {
 					m.Step(msg)
 				}
@@ -61,7 +62,7 @@ func TestExchangeAllocations(t *testing.T) {
 	events := strings.SplitAfter(anthropicAnswer(200), "\n\n")
 	messages := exchange(t, "anthropic", "text/event-stream", events[:len(events)-1])
 	allocs := testing.AllocsPerRun(50, func() {
-		m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now})
+		m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now, Causes: cause.New(time.Now, nil)})
 		for _, msg := range messages {
 			m.Step(msg)
 		}

@@ -30,6 +30,13 @@ var phaseNames = [...]string{"request_headers", "request_body", "response_header
 
 func (p Phase) String() string { return phaseNames[p] }
 
+// Causes joins what models ask for with what is carried out and comes back. It must not block.
+type Causes interface {
+	Asked(x *filters.Exchange, calls []filters.ToolCall) // in the answer to x
+	Cause(x *filters.Exchange) filters.Cause             // of the tools/call x
+	Returned(x *filters.Exchange) []filters.ToolResult   // in the request x to a model
+}
+
 // Config is what a machine needs beside the messages. All fields but Sealed are required.
 type Config struct {
 	ID     string           // UUIDv7 of the exchange
@@ -37,6 +44,7 @@ type Config struct {
 	Stamp  *Stamp           // shared by all streams of this process
 	Clock  func() time.Time // for the times in the record, and the age of what is sealed
 	Sealed *sealed.Key      // seals and opens callers; nil: there is no aggregator
+	Causes Causes           // of all streams
 }
 
 // Output is what the server has to do after a step, in the order of the fields.
@@ -64,6 +72,7 @@ type Machine struct {
 	refusal  *filters.Refusal
 	judging  time.Duration
 	payload  filters.Payload // what the record shows of the bodies
+	asked    int             // how many of the answer's tool calls Causes knows of
 
 	held        int64  // bytes of the answer that came and have not passed
 	headersHeld bool   // the answer to the response headers waits until the body may pass

@@ -149,7 +149,9 @@ func (m *Machine) judgeRequest(body []byte, answer *extproc.ProcessingResponse) 
 
 // decide reads and judges the request. It returns the body that goes on in the place of this one; nil: this one goes on.
 func (m *Machine) decide(body []byte) (changed []byte, err error) {
-	if err = m.codec.DecodeRequest(&m.x, body); err != nil {
+	err = m.codec.DecodeRequest(&m.x, body)
+	m.joinRequest(err == nil)
+	if err != nil {
 		return nil, err
 	}
 	var judge filters.AnswerJudge

@@ -47,6 +47,7 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 func (m *Machine) responseBody(b *extproc.HttpBody) Output {
 	m.keepCame(&m.payload.Response, b.GetBody())
 	pass, err := m.reader.Write(b.GetBody())
+	m.joinAnswer(false)
 	m.held = max(0, m.held+int64(len(b.GetBody()))-int64(len(pass)))
 	if err != nil {
 		return m.cut(pass, filters.AsRefusal(err, m.cfg.ID))
@@ -77,6 +78,7 @@ const (
 // responseEnd releases what is left and closes the exchange.
 func (m *Machine) responseEnd(pass []byte, how ending) Output {
 	held, err := m.reader.Close()
+	m.joinAnswer(true)
 	switch {
 	case len(pass) == 0:
 		pass = held // the whole of an answer that was not streamed: not copied

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"bartizan/extproc/cause"
 	"bartizan/extproc/stream"
 	"bartizan/filters"
 )
@@ -76,7 +77,8 @@ func newMachine(t testing.TB, mode string) *stream.Machine {
 	tick := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	return stream.New(stream.Config{
 		ID: "0193-test", Bundle: testBundle(t, mode), Stamp: stream.NewStamp("test"),
-		Clock: func() time.Time { tick = tick.Add(time.Millisecond); return tick },
+		Clock:  func() time.Time { tick = tick.Add(time.Millisecond); return tick },
+		Causes: cause.New(func() time.Time { return tick }, nil),
 	})
 }
 

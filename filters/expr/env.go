@@ -94,7 +94,7 @@ func withoutFormat() cel.EnvOption {
 }
 
 func (s *schema) types() []*objectType {
-	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.annotations, s.response}
+	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.mcpCall, s.cause, s.annotations, s.response}
 }
 
 // Declare returns an environment that knows variables.name besides: the value of p, evaluated at most once per exchange (or per block,

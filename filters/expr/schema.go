@@ -26,6 +26,7 @@ type schema struct {
 	identity, claimed, request    *objectType
 	llm, tool, declaration, block *objectType
 	mcp, mcpTool, annotations     *objectType
+	mcpCall, cause                *objectType
 	response                      *objectType
 }
 
@@ -68,6 +69,8 @@ func newSchema(adapter types.Adapter) *schema {
 		text("name", sizeName, func(t *filters.MCPTool) string { return t.Name }),
 		truth("registered", func(t *filters.MCPTool) bool { return t.Registered }),
 		nested("annotations", s.annotations, func(t *filters.MCPTool) *filters.ToolAnnotations { return &t.Annotations }))
+	s.cause = causeType()
+	s.mcpCall = newObjectType("MCPCall", nested("cause", s.cause, func(x *filters.Exchange) *filters.Cause { return &x.MCP.Cause }))
 	s.mcp = mcpType(s)
 	s.response = responseType(s)
 	return s
@@ -152,6 +155,17 @@ func annotationsType() *objectType {
 		truth("openWorldHint", func(a *filters.ToolAnnotations) bool { return a.OpenWorld }))
 }
 
+func causeType() *objectType {
+	return newObjectType("Cause",
+		text("match", sizeName, func(c *filters.Cause) string { return c.Match }),
+		text("id", sizeName, func(c *filters.Cause) string { return c.ID }),
+		text("decision", sizeName, func(c *filters.Cause) string { return c.Decision }),
+		text("provider", sizeName, func(c *filters.Cause) string { return c.Provider }),
+		text("model", sizeName, func(c *filters.Cause) string { return c.Model }),
+		truth("exact", func(c *filters.Cause) bool { return c.Exact }),
+		whole("uses", func(c *filters.Cause) int64 { return int64(c.Uses) }))
+}
+
 func mcpType(s *schema) *objectType {
 	return newObjectType("MCP",
 		text("server", sizeName, func(x *filters.Exchange) string { return x.MCP.Server }),
@@ -159,6 +173,7 @@ func mcpType(s *schema) *objectType {
 		text("protocol_version", sizeName, func(x *filters.Exchange) string { return x.MCP.ProtocolVersion }),
 		text("session", sizeName, func(x *filters.Exchange) string { return x.MCP.Session }),
 		nested("tool", s.mcpTool, func(x *filters.Exchange) *filters.MCPTool { return &x.MCP.Tool }),
+		nested("call", s.mcpCall, func(x *filters.Exchange) *filters.Exchange { return x }),
 		of("arguments", types.NewMapType(types.StringType, types.DynType), sizeFew, func(x *filters.Exchange) ref.Val {
 			return decodeArguments(s.adapter, x.MCP.Arguments)
 		}),

@@ -35,13 +35,14 @@ func llmRecord() *filters.Record {
 			LLM: &filters.LLM{
 				Provider: "anthropic", Dialect: "anthropic", Operation: "messages", Model: "claude-opus-4-6", Stream: true, MaxTokens: 4096, Messages: 3,
 				Tools:        []filters.Tool{{Name: "Bash"}},
+				ToolResults:  []filters.ToolResult{{ID: "toolu_0", Asked: "0195940e-asked", Call: "0195940e-call"}},
 				Declarations: []filters.Declaration{{Kind: "mcp_server", Name: "crm", URL: "https://user:SECRET-PASS@crm.example.com/mcp?token=SECRET-TOKEN"}},
 			},
 			Blocks: []filters.Block{{Data: []byte("SECRET-CONTENT")}},
 			Response: filters.Response{
 				Status: 200, MediaType: "text/event-stream", Bytes: 9000, Complete: true, Model: "claude-opus-4-6", StopReason: "tool_use", Events: 41,
 				Usage:     filters.Usage{Input: 1200, Output: 345, CacheRead: 1000, CacheCreation: 100},
-				ToolCalls: []filters.ToolCall{{ID: "toolu_1", Name: "Bash"}},
+				ToolCalls: []filters.ToolCall{{ID: "toolu_1", Name: "Bash", Arguments: filters.Digest{1}}},
 			},
 		},
 	}
@@ -64,6 +65,7 @@ func mcpRecord() *filters.Record {
 			MCP: &filters.MCP{
 				Server: "warehouse", Method: "tools/call", ProtocolVersion: "2025-11-25", Session: "SECRET-SESSION",
 				Tool: filters.MCPTool{Name: "delete_rows", Registered: true}, Arguments: []byte(`{"table":"SECRET-CONTENT"}`), ToolUseID: "toolu_1",
+				Cause: filters.Cause{Match: filters.CauseByID, ID: "toolu_1", Decision: "0195940e-asked", Provider: "anthropic", Model: "claude-opus-4-6", Uses: 1},
 			},
 		},
 	}

@@ -127,7 +127,36 @@ func (e *event) llm() {
 	e.count("max_tokens", l.MaxTokens)
 	e.count("messages", int64(l.Messages))
 	e.flag("stream", l.Stream)
+	e.toolResults(l.ToolResults)
 	e.count("tools", int64(len(l.Tools)))
+	e.end(m, '}')
+}
+
+// toolResults are the third link of a chain; its first two are the records that they name.
+func (e *event) toolResults(results []filters.ToolResult) {
+	list := e.open("tool_results", '[')
+	for _, r := range results[:min(len(results), limitCalls)] {
+		e.item()
+		e.str("asked", r.Asked, limitName)
+		e.str("call", r.Call, limitName)
+		e.str("id", r.ID, limitName)
+		e.buf = append(e.buf, '}')
+	}
+	e.end(list, ']')
+	e.count("tool_results_omitted", int64(max(len(results)-limitCalls, 0)))
+}
+
+func (e *event) cause(c filters.Cause) {
+	m := e.open("cause", '{')
+	e.str("decision", c.Decision, limitName)
+	if c.Decision != "" {
+		e.bool("exact", c.Exact)
+	}
+	e.str("id", c.ID, limitName)
+	e.str("match", c.Match, limitName)
+	e.str("model", c.Model, limitText)
+	e.str("provider", c.Provider, limitName)
+	e.count("uses", int64(c.Uses))
 	e.end(m, '}')
 }
 
@@ -137,6 +166,7 @@ func (e *event) mcp() {
 		return
 	}
 	m := e.open("mcp", '{')
+	e.cause(c.Cause)
 	e.str("client", c.Client, limitName)
 	e.str("client_version", c.ClientVersion, limitName)
 	e.items(c)
@@ -242,6 +272,10 @@ func (e *event) toolCalls() {
 	list := e.open("tool_calls", '[')
 	for _, c := range calls[:min(len(calls), limitCalls)] {
 		e.item()
+		if e.s.Payload != PayloadNone && c.Arguments != (filters.Digest{}) {
+			e.key("arguments_sha256")
+			e.buf = append(hex.AppendEncode(append(e.buf, '"'), c.Arguments[:]), '"')
+		}
 		e.str("id", c.ID, limitName)
 		e.str("name", c.Name, limitName)
 		e.buf = append(e.buf, '}')

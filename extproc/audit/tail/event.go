@@ -64,16 +64,37 @@ type Own struct {
 	Producer   string `json:"producer"`
 	Surface    string `json:"surface"`
 	MCP        struct {
+		Cause  Cause  `json:"cause"`
 		Tool   string `json:"tool"`
 		Target string `json:"target"`
 	} `json:"mcp"`
+	LLM struct {
+		ToolResults []ToolResult `json:"tool_results"`
+	} `json:"llm"`
 	ToolCalls []struct {
+		ID   string `json:"id"`
 		Name string `json:"name"`
 	} `json:"tool_calls"`
 	Usage struct {
 		Input  int64 `json:"input"`
 		Output int64 `json:"output"`
 	} `json:"usage"`
+}
+
+// Cause is the model's call that a tools/call carries out.
+type Cause struct {
+	Match    string `json:"match"`
+	ID       string `json:"id"`
+	Decision string `json:"decision"`
+	Exact    bool   `json:"exact"`
+	Uses     int    `json:"uses"`
+}
+
+// ToolResult is a result that came back to the model, with the decisions about the answer that asked and about the tools/call.
+type ToolResult struct {
+	ID    string `json:"id"`
+	Asked string `json:"asked"`
+	Call  string `json:"call"`
 }
 
 // Parse decodes an event.

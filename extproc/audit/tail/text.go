@@ -12,7 +12,7 @@ import (
 )
 
 // WriteText writes an event as one line: time, outcome, surface, user, target, operation, what was called, and where there are
-// any: tokens, rule and reason, tool calls; then duration, commit and decision id. Colour is ANSI and set by outcome.
+// any: tokens, rule and reason, tool calls, the decision about the answer that asked for a call; then duration, commit and decision id. Colour is ANSI and set by outcome.
 func WriteText(w io.Writer, e *Event, colour bool) error {
 	own := e.Own()
 	var b strings.Builder
@@ -28,6 +28,7 @@ func WriteText(w io.Writer, e *Event, colour bool) error {
 	for _, c := range own.ToolCalls {
 		field(&b, "calls ", c.Name)
 	}
+	field(&b, "for ", own.MCP.Cause.Decision)
 	field(&b, "rule ", e.Policy.UID)
 	if reason := first(e.Policy.Reason, e.Detail); reason != "" {
 		field(&b, "", strconv.Quote(plain(reason)))

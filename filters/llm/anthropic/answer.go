@@ -13,6 +13,8 @@ import (
 type reading struct {
 	x     *filters.Exchange
 	usage usage
+	calls answer.Calls
+	piece []byte // the one of the arguments in the event at hand
 }
 
 // usage is what the provider has counted so far. Counts are cumulative: a later one replaces an earlier one.
@@ -29,6 +31,9 @@ func (u usage) counted() filters.Usage {
 type found struct {
 	kind, model, stop, err string
 	calls                  []filters.ToolCall
+	begins                 bool // the one call is of a block that begins: its arguments are to come
+	index                  int64
+	piece                  []byte // of the arguments of the call at index
 	usage                  usage
 }
 
@@ -37,10 +42,11 @@ func (r *reading) Event(d *strictjson.Decoder, _ []byte) error { return r.Body(d
 
 // Body reads a message, an event or an error: no member means different things in them.
 func (r *reading) Body(d *strictjson.Decoder) error {
-	f := found{usage: r.usage}
+	f := found{usage: r.usage, piece: r.piece[:0]}
 	for name := range d.Object() {
 		f.member(d, name)
 	}
+	r.piece = f.piece
 	if err := d.End(); err != nil {
 		return err
 	}
@@ -60,10 +66,13 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 		f.object(d, kind, f.count)
 	case "message": // message_start
 		f.object(d, kind, f.message)
-	case "delta": // message_delta
-		f.object(d, kind, f.message)
+	case "delta": // message_delta, content_block_delta
+		f.object(d, kind, f.delta)
+	case "index": // of a content block
+		f.index, _ = d.MaybeInt64()
 	case "content_block": // content_block_start
 		if kind == '{' {
+			f.begins = true
 			f.block(d)
 		}
 	case "content":
@@ -76,6 +85,8 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 // setKind keeps only the types that matter, so that the many deltas cost no memory.
 func (f *found) setKind(kind []byte) {
 	switch string(kind) {
+	case "content_block_stop":
+		f.kind = "content_block_stop"
 	case "message_stop":
 		f.kind = "message_stop"
 	case "error":
@@ -100,6 +111,15 @@ func (f *found) message(d *strictjson.Decoder, name []byte) {
 	}
 }
 
+// delta reads a piece of a call's arguments, or what a message_delta adds to the message.
+func (f *found) delta(d *strictjson.Decoder, name []byte) {
+	if string(name) == "partial_json" {
+		f.piece = append(f.piece, d.MaybeText()...)
+		return
+	}
+	f.message(d, name)
+}
+
 func (f *found) failure(d *strictjson.Decoder, name []byte) {
 	if string(name) == "type" {
 		answer.SetName(&f.err, d.MaybeText())
@@ -119,7 +139,7 @@ func (f *found) blocks(d *strictjson.Decoder, kind strictjson.Kind) {
 
 // block reads a content block of the answer and notes a tool call, be it the caller's tool or the provider's.
 func (f *found) block(d *strictjson.Decoder) {
-	var call filters.ToolCall
+	call := filters.ToolCall{Complete: true}
 	isCall := false
 	for name := range d.Object() {
 		switch string(name) {
@@ -129,6 +149,8 @@ func (f *found) block(d *strictjson.Decoder) {
 			call.ID = answer.Name(d.MaybeText())
 		case "name":
 			call.Name = answer.Name(d.MaybeText())
+		case "input":
+			call.Arguments = answer.Digest(d.Value())
 		}
 	}
 	if isCall {
@@ -162,8 +184,18 @@ func (r *reading) apply(f found) {
 	answer.Replace(&out.Model, f.model)
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
-	out.ToolCalls = answer.AddToolCall(out.ToolCalls, f.calls...)
-	if f.kind == "message_stop" {
+	if f.begins {
+		for _, c := range f.calls {
+			r.calls.Begin(out, f.index, filters.ToolCall{ID: c.ID, Name: c.Name}, nil)
+		}
+	} else {
+		out.ToolCalls = answer.AddToolCall(out.ToolCalls, f.calls...)
+	}
+	r.calls.Piece(f.index, f.piece)
+	switch f.kind {
+	case "content_block_stop":
+		r.calls.End(out, f.index)
+	case "message_stop":
 		out.Complete = true
 	}
 }

@@ -8,26 +8,46 @@ import (
 )
 
 // reading reads one answer into x.
-type reading struct{ x *filters.Exchange }
+type reading struct {
+	x     *filters.Exchange
+	calls answer.Calls
+}
 
 // found is what one chunk, or one JSON body, says.
 type found struct {
 	model, stop, err string
-	calls            []filters.ToolCall
+	calls            []piece
 	usage            filters.Usage
+}
+
+// piece is what a chunk says of one tool call. Only the first of a call has an id and a name.
+type piece struct {
+	filters.ToolCall
+	index     int64
+	arguments []byte
 }
 
 // Event reads a chunk, an error, or the end of the stream.
 func (r *reading) Event(d *strictjson.Decoder, data []byte) error {
 	if string(data) == "[DONE]" {
+		r.calls.EndAll(&r.x.Response)
 		r.x.Response.Complete = true
 		return nil
 	}
-	return r.Body(d)
+	return r.read(d)
 }
 
-// Body reads a completion, a chunk or an error: no member means different things in them.
+// Body reads a completion or an error.
 func (r *reading) Body(d *strictjson.Decoder) error {
+	if err := r.read(d); err != nil {
+		return err
+	}
+	r.calls.EndAll(&r.x.Response)
+	return nil
+}
+
+// read reads a completion, a chunk or an error: no member means different things in them.
+func (r *reading) read(d *strictjson.Decoder) error {
 	f := found{usage: r.x.Response.Usage}
 	for name := range d.Object() {
 		switch kind := d.Kind(); string(name) {
@@ -78,44 +98,43 @@ func (f *found) message(d *strictjson.Decoder) {
 				f.call(d)
 			}
 		case string(name) == "function_call" && kind == '{': // before tool_calls: it has no id
-			var c filters.ToolCall
-			f.name(d, &c)
-			f.add(c)
+			var c piece
+			f.function(d, &c)
+			f.calls = append(f.calls, c)
 		}
 	}
 }
 
-// call reads a tool call, or a piece of one. Only its first piece has an id and a name.
+// call reads a tool call, or a piece of one.
 func (f *found) call(d *strictjson.Decoder) {
 	if d.Kind() != '{' {
 		return
 	}
-	var c filters.ToolCall
+	c := piece{index: int64(len(f.calls))} // of a whole answer: there the place tells calls apart
 	for name := range d.Object() {
 		switch string(name) {
+		case "index":
+			c.index, _ = d.MaybeInt64()
 		case "id":
 			answer.SetName(&c.ID, d.MaybeText())
 		case "function", "custom":
-			f.name(d, &c)
+			f.function(d, &c)
 		}
 	}
-	f.add(c)
+	f.calls = append(f.calls, c)
 }
 
-func (f *found) name(d *strictjson.Decoder, c *filters.ToolCall) {
+func (f *found) function(d *strictjson.Decoder, c *piece) {
 	if d.Kind() != '{' {
 		return
 	}
 	for name := range d.Object() {
-		if string(name) == "name" {
+		switch string(name) {
+		case "name":
 			answer.SetName(&c.Name, d.MaybeText())
+		case "arguments", "input": // the second of a custom tool: free text
+			c.arguments = append(c.arguments, d.MaybeText()...)
 		}
-	}
-}
-
-func (f *found) add(c filters.ToolCall) {
-	if c != (filters.ToolCall{}) {
-		f.calls = answer.AddToolCall(f.calls, c)
 	}
 }
 
@@ -176,7 +195,16 @@ func (r *reading) apply(f found) {
 	answer.Replace(&out.Model, f.model)
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
-	out.ToolCalls = answer.AddToolCall(out.ToolCalls, f.calls...)
+	for _, c := range f.calls {
+		if c.ID != "" || c.Name != "" {
+			r.calls.Begin(out, c.index, c.ToolCall, c.arguments)
+		} else {
+			r.calls.Piece(c.index, c.arguments)
+		}
+	}
+	if f.stop != "" { // all of a choice has come
+		r.calls.EndAll(out)
+	}
 }
 
 // CutEvent ends a stream with an error, which the SDKs raise as an APIError with its message, and the event that ends all.

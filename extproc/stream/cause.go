@@ -1,0 +1,27 @@
+package stream
+
+// joinRequest finds out what a tools/call would carry out, be it admitted or not, and which tool results a request to a model brings,
+// before rules read it. At the endpoint for all servers nothing is carried out: that is left to the requests that follow from it.
+func (m *Machine) joinRequest(admitted bool) {
+	switch {
+	case m.x.Route.Aggregate:
+	case m.x.LLM != nil && admitted:
+		m.x.LLM.ToolResults = m.cfg.Causes.Returned(&m.x)
+	case m.x.MCP != nil && m.x.MCP.Tool.Name != "":
+		m.x.MCP.Cause = m.cfg.Causes.Cause(&m.x)
+	}
+}
+
+// joinAnswer tells of the tool calls in a model's answer as they become complete, before the bytes pass that complete them: the
+// tools/call may come to another replica at once. At the end of the answer it tells of all.
+func (m *Machine) joinAnswer(end bool) {
+	calls := m.x.Response.ToolCalls
+	next := m.asked
+	for next < len(calls) && (end || calls[next].Complete) {
+		next++
+	}
+	if next > m.asked {
+		m.cfg.Causes.Asked(&m.x, calls[m.asked:next])
+		m.asked = next
+	}
+}
