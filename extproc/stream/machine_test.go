@@ -67,7 +67,10 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 				Action: "deny", Severity: "high", Reason: "Read only.",
 			}},
 		}},
-		McpServers: []*bundlepb.McpServer{{Name: "warehouse", Tools: []*bundlepb.McpTool{{Name: "query_sales", ReadOnly: new(true)}}}},
+		McpServers: []*bundlepb.McpServer{
+			{Name: "warehouse", Tools: []*bundlepb.McpTool{{Name: "query_sales", ReadOnly: new(true)}}},
+			{Name: "hidden", VisibleTo: &bundlepb.Expression{Text: "'staff' in identity.groups", Line: 1, Column: 1}},
+		},
 		Audit:      &bundlepb.Audit{Mode: mode, Payload: payload, Tenant: "default"},
 		Limits:     &bundlepb.Limits{RequestBytes: 4096},
 	})

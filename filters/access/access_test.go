@@ -121,7 +121,7 @@ func TestOneExpression(t *testing.T) {
 				if (a.Error != "") != c.error {
 					t.Errorf("error %q, want one: %t", a.Error, c.error)
 				}
-				if !a.Allowed && (a.Policy != "a" || a.Reason == "") {
+				if !a.Allowed && (a.Policy != "ToolAccess a" || a.Reason == "") {
 					t.Errorf("refused by %q because %q", a.Policy, a.Reason)
 				}
 				return a

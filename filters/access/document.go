@@ -38,14 +38,14 @@ type selectorSpec struct {
 	MatchLabels map[string]string `yaml:"matchLabels"`
 }
 
-// kindNames are the words of documents.
-var kindNames = map[string]mcp.ItemKind{
-	"tools": mcp.ItemTool, "prompts": mcp.ItemPrompt, "resources": mcp.ItemResource, "resourceTemplates": mcp.ItemResourceTemplate,
-	"completions": mcp.ItemCompletion, "tasks": mcp.ItemTask,
+// kindNames are the words of documents. Templates are listed apart and read as resources: one word closes both ways.
+var kindNames = map[string][]mcp.ItemKind{
+	"tools": {mcp.ItemTool}, "prompts": {mcp.ItemPrompt}, "resources": {mcp.ItemResource, mcp.ItemResourceTemplate},
+	"completions": {mcp.ItemCompletion}, "tasks": {mcp.ItemTask},
 }
 
 // Kinds are the kinds of items that a document may speak of.
-func Kinds() []mcp.ItemKind { return slices.Sorted(maps.Values(kindNames)) }
+func Kinds() []mcp.ItemKind { return slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(kindNames))...))) }
 
 // Decode reads a document and checks all that can be checked without CEL and without the other documents.
 func Decode(doc *manifest.Document) (*ToolAccess, manifest.Errors) {
@@ -76,14 +76,14 @@ func Decode(doc *manifest.Document) (*ToolAccess, manifest.Errors) {
 		out.Kinds = nil
 	}
 	for _, k := range s.Kinds {
-		kind, ok := kindNames[k.Value]
+		kinds, ok := kindNames[k.Value]
 		switch {
 		case !ok:
 			errs = append(errs, k.Errorf(manifest.Suggest(k.Value, slices.Sorted(maps.Keys(kindNames))), "unknown kind of item"))
-		case slices.Contains(out.Kinds, kind):
+		case slices.Contains(out.Kinds, kinds[0]):
 			errs = append(errs, k.Errorf("", "second mention of this kind"))
 		}
-		out.Kinds = append(out.Kinds, kind)
+		out.Kinds = append(out.Kinds, kinds...)
 	}
 	if len(errs) > 0 {
 		errs.Sort()

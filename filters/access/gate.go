@@ -149,7 +149,7 @@ func decide(access []*compiled, admits func(*expr.Program) (bool, error)) mcp.Ad
 			failures = errors.Join(failures, fmt.Errorf("ToolAccess %s: %w", c.Name, err))
 		}
 	}
-	a := mcp.Admission{Policy: access[0].Name, Reason: reason(access)}
+	a := mcp.Admission{Policy: "ToolAccess " + access[0].Name, Reason: reason(access)}
 	if failures != nil {
 		a.Error = failures.Error()
 		a.Reason = "What may be called could not be found out, and nothing is admitted that is not known to be. " + a.Reason
