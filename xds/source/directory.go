@@ -13,9 +13,10 @@ import (
 
 // Directory names a policy folder that is followed as it is on disk, committed or not.
 type Directory struct {
-	Path   string
-	Poll   time.Duration // beside file events, which some mounts do not send; 0: DefaultDirectoryPoll
-	Logger *slog.Logger  // nil: silent
+	Path     string
+	Poll     time.Duration // beside file events, which some mounts do not send; 0: DefaultDirectoryPoll
+	Optional bool          // a folder without a policy file is a tree, and an empty one
+	Logger   *slog.Logger  // nil: silent
 }
 
 // maxTries bounds how often a folder is read again because it changed while it was read.
@@ -32,12 +33,13 @@ func NewDirectory(d Directory) (*Source, error) {
 	if d.Poll == 0 {
 		d.Poll = DefaultDirectoryPoll
 	}
-	return newSource(abs, &dirLoader{path: abs}, d.Poll, d.Logger), nil
+	return newSource(abs, &dirLoader{path: abs, optional: d.Optional}, d.Poll, d.Logger), nil
 }
 
 // dirLoader reads a folder. Links are followed as long as they stay below it: a mounted ConfigMap is made of them.
 type dirLoader struct {
-	path string
+	path     string
+	optional bool
 
 	mu      sync.Mutex
 	watched func(folders []string) // tells the watcher which folders there are; nil while nobody watches
@@ -77,5 +79,8 @@ func (d *dirLoader) snapshot(ctx context.Context) (Tree, error) {
 		return Tree{}, err
 	}
 	d.watch(w.folders)
+	if d.optional && len(w.files) == 0 {
+		return Tree{Commit: digest(nil)}, nil
+	}
 	return w.tree(digest(w.files))
 }

@@ -27,10 +27,8 @@ type Git struct {
 	Path   string        // slash-separated folder of the policies in the repository; empty: its root
 	Poll   time.Duration // between two looks at the branch; 0: DefaultGitPoll
 
-	// Username and TokenFile authenticate over https; an empty Username is "git", which forges accept with a token. The file is
-	// read at each look, so that a rotated token is taken up.
-	Username  string
-	TokenFile string
+	// Credentials is a folder with the files username and password (https), ssh-privatekey and known_hosts (ssh), ca.crt; empty: none.
+	Credentials string
 
 	Logger *slog.Logger // nil: silent
 }
@@ -62,19 +60,19 @@ func openRepository(g Git) (repository, string, error) {
 		return &localRepository{path: path, branch: g.Branch}, path, nil
 	}
 	if scpLike.MatchString(g.URL) {
-		return &remoteRepository{url: g.URL, branch: g.Branch}, g.URL, nil
+		return newRemote(g, g.URL)
 	}
 	u, err := url.Parse(g.URL)
 	if err != nil {
 		return nil, "", errors.New("repository URL: not a URL") // the error of url.Parse quotes all of it
 	}
 	if _, has := u.User.Password(); has {
-		return nil, "", fmt.Errorf("repository URL %s: carries a password; put it into a token file", u.Redacted())
+		return nil, "", fmt.Errorf("repository URL %s: carries a password; put it into a credentials folder", u.Redacted())
 	}
 	if u.Scheme != "https" && u.Scheme != "ssh" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return nil, "", fmt.Errorf("repository URL %s: scheme %q; use https, ssh or a path", u.Redacted(), u.Scheme)
 	}
-	return &remoteRepository{url: g.URL, branch: g.Branch, user: g.Username, tokenFile: g.TokenFile}, u.Redacted(), nil
+	return newRemote(g, u.Redacted())
 }
 
 // localPath tells a path from a URL. What exists as a folder is a path, even if it looks like host:path.

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/transport"
-	"github.com/go-git/go-git/v5/plumbing/transport/http"
 	"github.com/go-git/go-git/v5/storage"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
@@ -26,16 +23,25 @@ const fetched = plumbing.ReferenceName("refs/heads/fetched")
 // remoteRepository is asked for the branch's commit at each look, and fetched anew, one commit deep, when that changed. Nothing
 // is kept between fetches, so that a rewritten history is no special case.
 type remoteRepository struct {
-	url, branch     string
-	user, tokenFile string
+	url, branch string
+	endpoint    *transport.Endpoint
+	credentials credentials
+}
+
+func newRemote(g Git, name string) (repository, string, error) {
+	at, err := transport.NewEndpoint(g.URL)
+	if err != nil {
+		return nil, "", fmt.Errorf("repository URL %s: not a URL", name)
+	}
+	return &remoteRepository{url: g.URL, branch: g.Branch, endpoint: at, credentials: credentials{g.Credentials}}, name, nil
 }
 
 func (r *remoteRepository) resolve(ctx context.Context) (plumbing.Hash, error) {
-	auth, err := r.auth()
+	auth, authority, err := r.access()
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	refs, err := r.remote(memory.NewStorage()).ListContext(ctx, &gogit.ListOptions{Auth: auth})
+	refs, err := r.remote(memory.NewStorage()).ListContext(ctx, &gogit.ListOptions{Auth: auth, CABundle: authority})
 	if err != nil {
 		return plumbing.ZeroHash, fmt.Errorf("list branches: %w", err)
 	}
@@ -59,14 +65,14 @@ func lookUp(refs []*plumbing.Reference, name plumbing.ReferenceName) (plumbing.H
 }
 
 func (r *remoteRepository) read(ctx context.Context, _ plumbing.Hash) (*object.Commit, error) {
-	auth, err := r.auth()
+	auth, authority, err := r.access()
 	if err != nil {
 		return nil, err
 	}
 	store := &boundedStorage{Storage: memory.NewStorage(), left: maxFetchBytes}
 	spec := config.RefSpec(fmt.Sprintf("+%s:%s", branchName(r.branch), fetched))
 	err = r.remote(store).FetchContext(ctx, &gogit.FetchOptions{
-		RefSpecs: []config.RefSpec{spec}, Depth: 1, Tags: gogit.NoTags, Auth: auth,
+		RefSpecs: []config.RefSpec{spec}, Depth: 1, Tags: gogit.NoTags, Auth: auth, CABundle: authority,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w", err)
@@ -86,20 +92,14 @@ func (r *remoteRepository) remote(s storage.Storer) *gogit.Remote {
 	return gogit.NewRemote(s, &config.RemoteConfig{Name: "origin", URLs: []string{r.url}})
 }
 
-// auth reads the token; without a token file the transport's own ways hold (an SSH agent, or nobody).
-func (r *remoteRepository) auth() (transport.AuthMethod, error) {
-	if r.tokenFile == "" {
-		return nil, nil
-	}
-	token, err := os.ReadFile(r.tokenFile)
+// access reads who we are to the repository, and by whom it is known.
+func (r *remoteRepository) access() (transport.AuthMethod, []byte, error) {
+	auth, err := r.credentials.auth(r.endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("read token file: %w", err)
+		return nil, nil, err
 	}
-	user := r.user
-	if user == "" {
-		user = "git"
-	}
-	return &http.BasicAuth{Username: user, Password: strings.TrimSpace(string(token))}, nil
+	authority, err := r.credentials.authority()
+	return auth, authority, err
 }
 
 // boundedStorage refuses objects beyond a sum of bytes.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"encoding/pem"
 	"errors"
 	"net/http"
 	"net/http/cgi"
@@ -67,30 +68,42 @@ func TestRemote(t *testing.T) {
 	}
 }
 
-// TestToken answers 404 to those who carry the token, so that being let in and being kept out differ.
-func TestToken(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, token, _ := r.BasicAuth(); user != "git" || token != "s3cret" {
+// TestPassword answers 404 to those who carry the password, so that being let in and being kept out differ.
+func TestPassword(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, token, _ := r.BasicAuth(); user != "git" && user != "ana" || token != "s3cret" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		w.WriteHeader(http.StatusNotFound)
 	}))
 	defer server.Close()
-	for tokenFile, want := range map[string]string{
-		file: "repository not found", "": "authentication required", file + "2": "read token file",
+	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  string
+	}{
+		{"a token", map[string]string{"password": "s3cret\n", "ca.crt": authority}, "repository not found"},
+		{"user and password", map[string]string{"username": "ana", "password": "s3cret", "ca.crt": authority}, "repository not found"},
+		{"another password", map[string]string{"password": "guess", "ca.crt": authority}, "authentication required"},
+		{"nobody", map[string]string{"ca.crt": authority}, "authentication required"},
+		{"a user alone", map[string]string{"username": "ana", "ca.crt": authority}, "read Git credentials: open"},
+		{"an unknown authority", map[string]string{"password": "s3cret"}, "certificate signed by unknown authority"},
 	} {
-		s, err := NewGit(Git{URL: server.URL, TokenFile: tokenFile})
+		dir := t.TempDir()
+		for name, content := range c.files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := NewGit(Git{URL: server.URL, Credentials: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = s.Load(t.Context())
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("token file %q: got %v, want %s", tokenFile, err, want)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
 	}
 }

@@ -27,7 +27,8 @@ type Source struct {
 	poll time.Duration
 	log  *slog.Logger
 
-	loading sync.Mutex // held while the loader runs
+	nudged  chan struct{} // somebody asks for a look
+	loading sync.Mutex    // held while the loader runs
 	loader  loader
 
 	mu     sync.Mutex
@@ -67,8 +68,16 @@ func newSource(name string, l loader, poll time.Duration, log *slog.Logger) *Sou
 	}
 	return &Source{
 		name: name, poll: max(poll, MinPoll), loader: l,
-		log:    log.With("source", name),
+		log: log.With("source", name), nudged: make(chan struct{}, 1),
 		status: Status{Name: name},
+	}
+}
+
+// Look asks Run to look now, and does not wait for it.
+func (s *Source) Look() {
+	select {
+	case s.nudged <- struct{}{}:
+	default: // a look is due already
 	}
 }
 
@@ -101,7 +110,7 @@ func (s *Source) Run(ctx context.Context, yield func(Tree)) error {
 // follow is Run after the first tree. have is the commit last concluded about, be it yielded or refused.
 func (s *Source) follow(ctx context.Context, hints <-chan struct{}, have string, yield func(Tree)) {
 	failures := 0
-	for pause(ctx, s.delay(failures), hints) {
+	for s.pause(ctx, s.delay(failures), hints) {
 		tree, err := s.read(ctx, have)
 		var refused *RefusedError
 		switch {
@@ -123,14 +132,16 @@ func (s *Source) delay(failures int) time.Duration {
 	return min(s.poll<<min(failures, 10), max(s.poll, maxDelay))
 }
 
-// pause waits for the delay or for file events to settle. It reports false when ctx has ended.
-func pause(ctx context.Context, delay time.Duration, hints <-chan struct{}) bool {
+// pause waits for the delay, for a nudge, or for file events to settle. It reports false when ctx has ended.
+func (s *Source) pause(ctx context.Context, delay time.Duration, hints <-chan struct{}) bool {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-timer.C:
+		return true
+	case <-s.nudged:
 		return true
 	case <-hints:
 		return settle(ctx, hints)
