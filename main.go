@@ -138,10 +138,12 @@ type policyFlags struct {
 	Path     string        `help:"Folder of the policies within the repository."`
 	Poll     time.Duration `default:"2s" help:"How often to look for a new commit."`
 	Watch    bool          `help:"Follow the files as they are, committed or not, even in a Git repository."`
+	Git      string        `name:"git-credentials" type:"path" help:"Folder with username and password (https) or ssh-privatekey and known_hosts (ssh), and ca.crt where needed."`
+	Keys     string        `type:"path" help:"Folder with documents of kind VirtualKeys beside the repository, such as a mounted Secret."`
 }
 
 func (p policyFlags) source(log *slog.Logger) xds.Repository {
-	return xds.Repository{Location: p.Policies, Branch: p.Branch, Path: p.Path, Poll: p.Poll, Watch: p.Watch, Log: log}
+	return xds.Repository{Location: p.Policies, Branch: p.Branch, Path: p.Path, Poll: p.Poll, Watch: p.Watch, Credentials: p.Git, Keys: p.Keys, Log: log}
 }
 
 // stateFlag names the folder that a gateway on this machine keeps its state in.
@@ -385,8 +387,11 @@ func (f trustFlags) trust() socket.Trust {
 type xdsCmd struct {
 	policyFlags
 	trustFlags
-	Listen  string `required:"" help:"Delta ADS: unix:/path or host:port."`
-	Status  string `help:"Status, metrics and health over HTTP: unix:/path or host:port."`
+	Listen        string `required:"" help:"Delta ADS: unix:/path or host:port."`
+	Status        string `help:"Status, metrics and health over HTTP: unix:/path or host:port."`
+	Webhook       string `help:"Where a forge tells of new commits, POST /webhook: host:port."`
+	WebhookSecret string `name:"webhook-secret-file" type:"path" help:"File of the secret of the webhook: GitHub's HMAC or GitLab's token."`
+
 	Secrets string `default:"/etc/bartizan/secrets" help:"Folder of provider credentials, as Envoy sees it."`
 
 	Certificates string `help:"Folder of the listeners' certificates, each a folder with tls.crt and tls.key, as Envoy sees it; empty: that of the secrets."`
@@ -395,7 +400,6 @@ type xdsCmd struct {
 	Gate       string `default:"/run/bartizan/gate.sock" help:"Unix socket on which Envoy hears the aggregator."`
 
 	CAFile string `name:"ca-file" help:"Certificates that upstreams are checked against, as Envoy sees them; empty: this machine's."`
-	Keys   string `type:"path" help:"Folder with documents of kind VirtualKeys beside the repository, such as a mounted Secret."`
 }
 
 // Run serves until interrupted.
@@ -404,7 +408,7 @@ func (c *xdsCmd) Run(ctx context.Context, log *slog.Logger) error {
 		c.CAFile = xds.SystemCAFile()
 	}
 	return xds.Service{
-		Repository: c.source(log), Keys: c.Keys, Listen: c.Listen, Trust: c.trust(), Status: c.Status, Options: xds.Options{
+		Repository: c.source(log), Listen: c.Listen, Trust: c.trust(), Status: c.Status, Webhook: c.Webhook, WebhookSecret: c.WebhookSecret, Options: xds.Options{
 			SecretsDir: c.Secrets, CertificatesDir: c.Certificates, CAFile: c.CAFile, Aggregator: c.Aggregator, Gate: c.Gate,
 		},
 	}.Run(ctx)

@@ -167,8 +167,8 @@ func (c Config) serve(ctx context.Context, log *audit.Log, nc *nats.Conn, reg *p
 	}
 	group.Go(func() error { return client.Run(ctx, conn) })
 	group.Go(func() error { return srv.Serve(listener) })
-	group.Go(func() error { return serveHTTP(ctx, c.Admin, metrics) })
-	group.Go(func() error { return serveHTTP(ctx, c.Probes, lifecycle) })
+	group.Go(func() error { return socket.ServeHTTP(ctx, c.Admin, metrics) })
+	group.Go(func() error { return socket.ServeHTTP(ctx, c.Probes, lifecycle) })
 	group.Go(func() error {
 		select {
 		case <-client.Ready():
@@ -240,22 +240,4 @@ func (c Config) dial() (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("connect to control server %s: %w", c.ControlServer, err)
 	}
 	return conn, nil
-}
-
-// serveHTTP serves an address until ctx ends; none is no error.
-func serveHTTP(ctx context.Context, address string, mux *http.ServeMux) error {
-	if address == "" {
-		return nil
-	}
-	l, err := socket.Listen(address)
-	if err != nil {
-		return err
-	}
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
-	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve HTTP on %s: %w", address, err)
-	}
-	return nil
 }

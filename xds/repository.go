@@ -31,6 +31,9 @@ type Repository struct {
 	Poll     time.Duration // 0: the source's default
 	Watch    bool          // follow the files as they are, committed or not
 	Log      *slog.Logger  // nil: silent
+
+	Credentials string // folder with who we are to a remote repository, see source.Git; empty: nobody
+	Keys        string // folder of further virtual keys, documents of kind VirtualKeys; empty: none
 }
 
 func (r Repository) log() *slog.Logger {
@@ -43,7 +46,7 @@ func (r Repository) log() *slog.Logger {
 // open chooses between Git and a folder: a commit is what counts where there can be one, unless Watch asks for the files.
 func (r Repository) open() (*source.Source, error) {
 	if !r.Watch && r.isGit() {
-		return source.NewGit(source.Git{URL: r.Location, Branch: r.Branch, Path: r.Path, Poll: r.Poll, Logger: r.Log})
+		return source.NewGit(source.Git{URL: r.Location, Branch: r.Branch, Path: r.Path, Poll: r.Poll, Credentials: r.Credentials, Logger: r.Log})
 	}
 	if r.Branch != "" {
 		return nil, fmt.Errorf("%s is followed as a plain folder: it has no branch %s", r.Location, r.Branch)
@@ -55,6 +58,28 @@ func (r Repository) open() (*source.Source, error) {
 		return nil, fmt.Errorf("no policy repository at %s: make one with `bartizan init %s`", r.Location, r.Location)
 	}
 	return source.NewDirectory(source.Directory{Path: filepath.Join(r.Location, filepath.FromSlash(r.Path)), Poll: r.Poll, Logger: r.Log})
+}
+
+// openKeys returns the folder of keys; nil where none is named. It may be empty.
+func (r Repository) openKeys() (*source.Source, error) {
+	if r.Keys == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(r.Keys); err != nil {
+		return nil, fmt.Errorf("folder of keys: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("folder of keys: %s is not a folder", r.Keys)
+	}
+	return source.NewDirectory(source.Directory{Path: r.Keys, Poll: r.Poll, Optional: true, Logger: r.Log})
+}
+
+// named gives files the path by which a person knows them.
+func (r Repository) named(keys source.Tree) map[string][]byte {
+	files := make(map[string][]byte, len(keys.Files))
+	for name, content := range keys.Files {
+		files[filepath.Join(r.Keys, filepath.FromSlash(name))] = content
+	}
+	return files
 }
 
 func (r Repository) isGit() bool {

@@ -9,8 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,24 +25,38 @@ import (
 	"bartizan/xds/snapshot"
 	"bartizan/xds/source"
 	"bartizan/xds/status"
+	"bartizan/xds/webhook"
 )
 
 // Service is the control server.
 type Service struct {
 	Repository Repository
 	Options    snapshot.Options
-	Keys       string       // folder of VirtualKeys beside the repository, such as a mounted Secret; empty: there is none
 	Listen     string       // delta ADS: "unix:/path" or "host:port"
 	Trust      socket.Trust // for TCP
 	Status     string       // status, metrics and health over HTTP: "unix:/path" or "host:port"
+
+	Webhook       string // where a forge tells of new commits, "host:port"; empty: nowhere
+	WebhookSecret string // file of the secret that it shares with us
 }
 
-// Run serves until ctx ends. The first commit must be readable; it may be wrong, and a later one right.
+// Run serves until ctx ends. A repository that cannot be read yet is waited for: until then the service is not ready, and nodes go on
+// with what they have. The first commit may be wrong, and a later one right.
 func (s Service) Run(ctx context.Context) error {
 	log := s.Repository.log()
 	src, err := s.Repository.open()
 	if err != nil {
 		return err
+	}
+	keys, err := s.Repository.openKeys()
+	if err != nil {
+		return err
+	}
+	hook := webhook.Handler{SecretFile: s.WebhookSecret, Look: src.Look}
+	if s.Webhook != "" {
+		if err := hook.Validate(); err != nil {
+			return err
+		}
 	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -61,41 +75,58 @@ func (s Service) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, l) })
-	group.Go(func() error { return s.serveStatus(ctx, src, server, reg) })
-	group.Go(func() error { return s.follow(ctx, src, server) })
+	group.Go(func() error { return socket.ServeHTTP(ctx, s.Status, s.status(src, server, reg)) })
+	group.Go(func() error { return socket.ServeHTTP(ctx, s.Webhook, hook) })
+	group.Go(func() error { s.follow(ctx, src, keys, server); return nil })
 	return group.Wait()
 }
 
+// retry is how long a source that cannot be read at all is left alone.
+const retry = 5 * time.Second
+
 // follow publishes each tree, and the newest one again when the keys beside it change. A rollout that still waits for nodes is given up for
 // the next one.
-func (s Service) follow(ctx context.Context, src *source.Source, server *ads.Server) error {
+func (s Service) follow(ctx context.Context, src, keys *source.Source, server *ads.Server) {
 	r := rollouts{publish: func(ctx context.Context, tree, keys source.Tree) {
-		s.Options.Keys = keys.Files
-		s.publish(ctx, s.Repository.log(), server, tree)
+		opt := s.Options
+		opt.Keys = s.Repository.named(keys)
+		s.publish(ctx, server, tree, opt)
 	}}
 	defer r.end()
-	group, inner := errgroup.WithContext(ctx)
-	if s.Keys != "" {
-		keys, err := source.NewDirectory(source.Directory{Path: s.Keys, Logger: s.Repository.log()})
-		if err != nil {
-			return err
+	var followers sync.WaitGroup
+	defer followers.Wait()
+	if keys != nil {
+		var err error
+		for r.keys, err = keys.Load(ctx); err != nil; r.keys, err = keys.Load(ctx) { // before any commit is in force without them
+			if !sleep(ctx, retry) {
+				return
+			}
 		}
-		if r.keys, err = keys.Load(ctx); err != nil { // before any commit is in force without them
-			return fmt.Errorf("read virtual keys: %w", err)
-		}
-		group.Go(func() error { return keys.Run(inner, func(t source.Tree) { r.nextKeys(inner, t) }) })
+		followers.Go(func() { persist(ctx, keys, func(t source.Tree) { r.nextKeys(ctx, t) }) })
 	}
-	group.Go(func() error { return src.Run(inner, func(t source.Tree) { r.nextTree(inner, t) }) })
-	err := group.Wait()
-	if ctx.Err() != nil {
-		return nil // a first load cut short by the end is no failure
+	persist(ctx, src, func(t source.Tree) { r.nextTree(ctx, t) })
+}
+
+// persist follows a source until ctx ends. What is wrong with it the source says.
+func persist(ctx context.Context, src *source.Source, yield func(source.Tree)) {
+	for src.Run(ctx, yield) != nil && sleep(ctx, retry) {
 	}
-	return err
+}
+
+// sleep reports false when ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // publish rolls a tree out, or says why not.
-func (s Service) publish(ctx context.Context, log *slog.Logger, server *ads.Server, tree source.Tree) {
-	snap, mistakes := snapshot.Build(tree, s.Options)
+func (s Service) publish(ctx context.Context, server *ads.Server, tree source.Tree, opt snapshot.Options) {
+	log := s.Repository.log()
+	snap, mistakes := snapshot.Build(tree, opt)
 	if len(mistakes) > 0 {
 		texts := make([]string, len(mistakes))
 		for i, m := range mistakes {
@@ -113,14 +144,7 @@ func (s Service) publish(ctx context.Context, log *slog.Logger, server *ads.Serv
 	log.Info("commit in force", "commit", tree.Commit, "version", snap.Version, "took", time.Since(began).Round(time.Millisecond))
 }
 
-func (s Service) serveStatus(ctx context.Context, src *source.Source, server *ads.Server, reg *prometheus.Registry) error {
-	if s.Status == "" {
-		return nil
-	}
-	l, err := socket.Listen(s.Status)
-	if err != nil {
-		return err
-	}
+func (s Service) status(src *source.Source, server *ads.Server, reg *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.Handle("/", status.Handler(func() status.Status {
@@ -128,12 +152,7 @@ func (s Service) serveStatus(ctx context.Context, src *source.Source, server *ad
 		st.Source = &from
 		return st
 	}))
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	defer context.AfterFunc(ctx, func() { srv.Close() })()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve status on %s: %w", s.Status, err)
-	}
-	return nil
+	return mux
 }
 
 // Loaded is one commit, read and found sound.
@@ -176,6 +195,15 @@ func (r Repository) Load(ctx context.Context, opt snapshot.Options) (*Loaded, er
 	tree, err := src.Load(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if keys, err := r.openKeys(); err != nil {
+		return nil, err
+	} else if keys != nil {
+		listed, err := keys.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		opt.Keys = r.named(listed)
 	}
 	snap, mistakes := snapshot.Build(tree, opt)
 	if err := mistakes.Err(); err != nil {

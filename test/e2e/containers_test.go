@@ -138,7 +138,9 @@ func TestWrongRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.pod.Service.Cut()
-	until(t, "the refusal", func() bool { return strings.Contains(c.pod.Envoy.Output(), "wants a certificate with the DNS name envoy.bartizan") })
+	until(t, "the refusal", func() bool {
+		return strings.Contains(c.pod.Envoy.Output(), "wants a certificate with the DNS name envoy.bartizan")
+	})
 	if nodes := c.replica(t, 0).Nodes; len(nodes) > 1 || len(nodes) == 1 && nodes[0].Class != "extproc" {
 		t.Errorf("nodes: %+v", nodes)
 	}

@@ -37,6 +37,8 @@ type ContainersOptions struct {
 	FleetOptions
 	Replicas int // of the control server; 0: 1
 	XDSArgs  []string
+
+	Repository func(dir string) (string, error) // where the control server finds the repository of dir; nil: there
 }
 
 // XDSName is what the control server's certificate says.
@@ -49,6 +51,11 @@ func StartContainers(ctx context.Context, dir string, o ContainersOptions) (*Con
 		return nil, err
 	}
 	c := &Containers{Fleet: &Fleet{Dir: dir, Binary: binary, options: o.FleetOptions}, args: o.XDSArgs}
+	if o.Repository != nil {
+		if c.options.Policies, err = o.Repository(o.Policies); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.start(ctx, max(o.Replicas, 1)); err != nil {
 		err = fmt.Errorf("%w\n%s", err, c.Logs())
 		c.Close()
@@ -101,7 +108,7 @@ func (c *Containers) trust(role string) []string {
 }
 
 func (c *Containers) addReplica(i int) error {
-	address, err := freeAddress()
+	address, err := FreeAddress()
 	if err != nil {
 		return err
 	}
@@ -223,7 +230,8 @@ func (c *Containers) Close() {
 	c.Fleet.Close()
 }
 
-func freeAddress() (string, error) {
+// FreeAddress is a TCP address on which nobody listens now.
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -330,4 +338,3 @@ func (b *Balancer) Close() {
 	b.Cut()
 	b.wait.Wait()
 }
-

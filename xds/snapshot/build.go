@@ -22,7 +22,7 @@ type Options struct {
 	Bare       bool   // listeners without any inspection, to measure what inspection costs. Never for traffic
 
 	CertificatesDir string            // folder of the listeners' certificates, each a folder below it with tls.crt and tls.key; empty: SecretsDir
-	Keys            map[string][]byte // files of kind VirtualKeys that are kept outside of the repository, by name
+	Keys            map[string][]byte // files of kind VirtualKeys that are kept outside of the repository, by the path that a person knows
 }
 
 // DefaultCAFile is where Debian and the official Envoy image keep the certificates of public authorities.
@@ -33,9 +33,6 @@ const (
 	DefaultAggregator = "/run/bartizan/aggregator.sock"
 	DefaultGate       = "/run/bartizan/gate.sock"
 )
-
-// KeysFolder is where the files of Options.Keys seem to be, in the positions of mistakes.
-const KeysFolder = "(keys)"
 
 // Build makes the snapshot of a tree, or returns every mistake in it, sorted by file, line and column.
 func Build(tree source.Tree, opt Options) (*Snapshot, manifest.Errors) {

@@ -27,7 +27,7 @@ func (r *repository) addKeys(doc *manifest.Document) {
 // outside reads the files of Options.Keys, which may hold VirtualKeys and nothing else: whoever may write keys does not thereby write rules.
 func (r *repository) outside(files map[string][]byte) {
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		docs, errs := manifest.Parse(KeysFolder+"/"+file, files[file])
+		docs, errs := manifest.Parse(file, files[file])
 		r.report(errs...)
 		for _, doc := range docs {
 			if doc.Kind != kindKeys {

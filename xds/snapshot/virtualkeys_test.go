@@ -23,16 +23,16 @@ func TestKeysBesideTheRepository(t *testing.T) {
 	}{
 		{name: "added", file: sound},
 		{name: "also in the repository", inGit: sound},
-		{name: "not a hash", file: someKeys, want: "(keys)/k.yaml:6:"},
+		{name: "not a hash", file: someKeys, want: "/keys/k.yaml:6:"},
 		{name: "twice", file: strings.Replace(sound, "people", "others", 1), inGit: sound, want: "second key of this name"},
 		{name: "same document twice", file: sound, inGit: sound, want: "second VirtualKeys of this name"},
 		{name: "a rule", file: strings.Replace(sound, "VirtualKeys", "Policy", 1), want: "beside the repository there are only documents of kind VirtualKeys"},
-		{name: "not YAML", file: "{", want: "(keys)/k.yaml:2:1: not YAML"},
+		{name: "not YAML", file: "{", want: "/keys/k.yaml:2:1: not YAML"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files, opt := tree(t, "good/minimal.txtar"), options
 			if c.file != "" {
-				opt.Keys = map[string][]byte{"k.yaml": []byte(c.file)}
+				opt.Keys = map[string][]byte{"/keys/k.yaml": []byte(c.file)}
 			}
 			if c.inGit != "" {
 				files.Files["keys.yaml"] = []byte(c.inGit)
