@@ -31,6 +31,9 @@ func (l *Loaded) WriteClients(w io.Writer, at Listener, address string) error {
 			fmt.Fprintf(b, "\n  %s:\n    %s, with the virtual key as x-api-key or Authorization: Bearer\n", t.Name, url)
 		}
 	}
+	if l.aggregate && l.servers() > 0 {
+		fmt.Fprintf(b, "\n  all MCP servers at one endpoint:\n    claude mcp add --transport http bartizan %s/mcp --header \"Authorization: Bearer <virtual key>\"\n", base)
+	}
 	return b.Flush()
 }
 

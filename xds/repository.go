@@ -141,8 +141,8 @@ func loaded(snap *snapshot.Snapshot) *Loaded {
 		t := Target{Name: r.GetTarget(), Kind: r.GetDialect(), Path: "/" + r.GetTarget()}
 		if r.GetSurface() == string(filters.SurfaceMCP) {
 			t.Kind, t.Path = r.GetSurface(), "/mcp/"+r.GetTarget()
-			if r.GetAggregate() {
-				continue // the servers are counted and shown one by one
+			if l.aggregate = l.aggregate || r.GetAggregate(); r.GetAggregate() {
+				continue
 			}
 		}
 		if !slices.Contains(l.Targets, t) {
@@ -154,12 +154,7 @@ func loaded(snap *snapshot.Snapshot) *Loaded {
 
 // Summary counts what the repository holds.
 func (l *Loaded) Summary() string {
-	servers := 0
-	for _, t := range l.Targets {
-		if t.Kind == string(filters.SurfaceMCP) {
-			servers++
-		}
-	}
+	servers := l.servers()
 	parts := []string{
 		count(len(l.Listeners), "listener", "listeners"), count(len(l.Targets)-servers, "provider", "providers"),
 		count(servers, "MCP server", "MCP servers"), count(l.policies, "policy", "policies"),
@@ -171,6 +166,17 @@ func (l *Loaded) Summary() string {
 		parts = append(parts, count(l.pins, "server pinned", "servers pinned"))
 	}
 	return strings.Join(append(parts, count(len(l.secrets), "secret", "secrets")), ", ")
+}
+
+// servers counts the MCP servers.
+func (l *Loaded) servers() int {
+	n := 0
+	for _, t := range l.Targets {
+		if t.Kind == string(filters.SurfaceMCP) {
+			n++
+		}
+	}
+	return n
 }
 
 func count(n int, one, many string) string {

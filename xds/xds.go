@@ -167,6 +167,7 @@ type Loaded struct {
 	secrets   []string
 
 	certificates []string // folders
+	aggregate    bool     // there is one endpoint for all MCP servers
 }
 
 // Listener is where agents connect.
