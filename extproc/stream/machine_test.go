@@ -40,6 +40,7 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
 			{Name: "llm/openai/chat.completions", Surface: "llm", Target: "openai", Dialect: "openai", Operation: "chat.completions"},
 			{Name: "mcp/warehouse", Surface: "mcp", Target: "warehouse"},
+			{Name: "mcp/hidden", Surface: "mcp", Target: "hidden"},
 		},
 		VirtualKeys: []*bundlepb.VirtualKey{{Name: "alice-laptop", Sha256: digest[:], User: "alice", Groups: []string{"finance"}}},
 		Policies: []*bundlepb.Policy{{
@@ -71,8 +72,8 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 			{Name: "warehouse", Tools: []*bundlepb.McpTool{{Name: "query_sales", ReadOnly: new(true)}}},
 			{Name: "hidden", VisibleTo: &bundlepb.Expression{Text: "'staff' in identity.groups", Line: 1, Column: 1}},
 		},
-		Audit:      &bundlepb.Audit{Mode: mode, Payload: payload, Tenant: "default"},
-		Limits:     &bundlepb.Limits{RequestBytes: 4096},
+		Audit:  &bundlepb.Audit{Mode: mode, Payload: payload, Tenant: "default"},
+		Limits: &bundlepb.Limits{RequestBytes: 4096},
 	})
 }
 
