@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -42,6 +43,13 @@ type origin struct {
 // owner names the caller, for what belongs to one.
 func (o origin) owner() string {
 	return o.Identity.Method + "\x00" + o.Identity.Key + "\x00" + o.Identity.User
+}
+
+// withoutParams is for requests to servers other than the one that a client's Mcp-Param-* headers are meant for.
+func (o origin) withoutParams() origin {
+	o.headers = o.headers.Clone()
+	maps.DeleteFunc(o.headers, func(name string, _ []string) bool { return strings.HasPrefix(name, headerParam) })
+	return o
 }
 
 func inherited(h http.Header) http.Header {
@@ -127,8 +135,6 @@ func read(server string, res *http.Response, id jsontext.Value, other func(*mess
 	return m, nil
 }
 
-var errNoResponse = errors.New("the stream ended without a response")
-
 func readEvents(server string, body io.Reader, id jsontext.Value, other func(*message)) (*message, error) {
 	events := sse.Reader{Limit: maxAnswer}
 	chunk := make([]byte, 32<<10)
@@ -153,15 +159,10 @@ func readEvents(server string, body io.Reader, id jsontext.Value, other func(*me
 			return response, nil
 		case events.Err() != nil:
 			return nil, fmt.Errorf("read the answer of %s: %w", server, events.Err())
+		case errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("%s ended its answer without a response", server)
 		case err != nil:
-			return nil, fmt.Errorf("read the answer of %s: %w", server, cmpEOF(err))
+			return nil, fmt.Errorf("read the answer of %s: %w", server, err)
 		}
 	}
-}
-
-func cmpEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return errNoResponse
-	}
-	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -23,6 +24,9 @@ type guest struct {
 	origin  origin
 	hello   hello
 	key     string
+
+	mu    sync.Mutex
+	spare []*peer
 }
 
 // pooled is a kept acquaintance.
@@ -46,12 +50,25 @@ func (c *guest) peer(server string) *peer {
 	if p, ok := c.service.peers.get(c.key+server, c.origin.owner()); ok {
 		return p.peer
 	}
-	p := &pooled{newPeer(c.service.gate, server, c.hello), c.origin}
-	c.service.peers.add(c.key+server, p) // where there is no room, the next request makes acquaintance anew
+	p, kept := c.service.peers.add(c.key+server, &pooled{newPeer(c.service.gate, server, c.hello), c.origin})
+	if !kept { // there is no room: what is made for this request ends with it
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.spare = append(c.spare, p.peer)
+	}
 	return p.peer
 }
 
-// way to a client without sessions: it hears, and is asked by a result.
+// leave ends the acquaintances that are not kept.
+func (c *guest) leave(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.spare {
+		p.leave(ctx, c.origin)
+	}
+}
+
+// oneWay leads to a client without sessions: it hears, and is asked by a result.
 type oneWay struct {
 	mute
 	out *reply
@@ -71,6 +88,7 @@ func (s *Service) postModern(ctx context.Context, out *reply, o origin, m *messa
 		return
 	}
 	c := s.guest(o, m)
+	defer c.leave(ctx)
 	switch m.method {
 	case "subscriptions/listen":
 		s.subscribe(ctx, out, o, c, m)
@@ -148,7 +166,7 @@ func (r *reply) doneModern(result jsontext.Value, err error) {
 	}
 }
 
-// isInput tells whether a capability lets a server ask for input by a method.
+// admits tells whether a capability lets a server ask for input by a method.
 func (h hello) admits(method string) bool {
 	name, _, _ := strings.Cut(method, "/")
 	capabilities, err := parseObject(h.capabilities)

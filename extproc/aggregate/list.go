@@ -77,8 +77,9 @@ func (s *Service) sealCursors(m *message, o origin, next cursors) string {
 
 // list merges one page of each server that has one.
 func (s *Service) list(ctx context.Context, o origin, m *message, c client) (jsontext.Value, error) {
+	o = o.withoutParams()
 	servers, at := s.cfg.Servers(o.Caller), cursors(nil)
-	if m.params.has("cursor") {
+	if m.params.text("cursor") != "" {
 		var ok bool
 		if at, ok = s.openCursors(m, o); !ok {
 			return nil, failure(codeInvalidParams, "the cursor is not one of this list; begin again without a cursor")
@@ -214,6 +215,7 @@ func (s *Service) missing(ctx context.Context, what string, absent []lack) {
 // greet makes acquaintance with all servers that the caller may see, and says what they can do together. What is announced does not
 // depend on who answers in time: a list that nobody fills is empty.
 func (s *Service) greet(ctx context.Context, o origin, c client) object {
+	o = o.withoutParams()
 	var mu sync.Mutex
 	extensions := object{}
 	var tasks jsontext.Value

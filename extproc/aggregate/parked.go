@@ -127,7 +127,7 @@ func (s *Service) park(p *parked, first question) (jsontext.Value, error) {
 		}
 	}
 	name := rand.Text()
-	if !s.parked.add(name, p) {
+	if _, kept := s.parked.add(name, p); !kept {
 		p.cancel()
 		return nil, failure(codeInternal, "too many calls wait for answers; try again later")
 	}

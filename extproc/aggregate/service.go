@@ -26,7 +26,7 @@ type Config struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 	Sessions int           // of clients, at once; 0: 4,096, of which one caller may have an eighth
-	Peers    int           // servers that are known for clients without sessions; 0: 4,096
+	Peers    int           // servers that are known for clients without sessions; 0: 4,096, of which one caller may have an eighth
 	Parked   int           // calls that wait for a client's next request; 0: 512, of which one caller may have an eighth
 	Idle     time.Duration // a session, a known server that nobody uses; 0: 30 min
 	Body     int64         // bytes of a client's message; 0: 128 MiB, the most that extproc lets through
@@ -88,7 +88,7 @@ func New(cfg Config) *Service {
 	cfg = cfg.withDefaults()
 	s := &Service{cfg: cfg, gate: newGate(strings.TrimPrefix(cfg.Gate, "unix:"), cfg.Sealed), metrics: newMetrics(cfg.Registry), stop: make(chan struct{})}
 	s.sessions.limit, s.sessions.share = cfg.Sessions, share(cfg.Sessions)
-	s.peers.limit, s.peers.share = cfg.Peers, cfg.Peers
+	s.peers.limit, s.peers.share = cfg.Peers, share(cfg.Peers)
 	s.parked.limit, s.parked.share = cfg.Parked, share(cfg.Parked)
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	return s

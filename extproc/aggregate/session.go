@@ -51,7 +51,7 @@ func (s *Service) initialize(ctx context.Context, out *reply, o origin, m *messa
 		peers: map[string]*peer{}, running: map[string]context.CancelFunc{}, asked: map[string]chan *message{},
 		watched: map[string]bool{}, rewatch: make(chan struct{}), origin: o, used: time.Now().Unix(),
 	}
-	if !s.sessions.add(x.id, x) {
+	if _, kept := s.sessions.add(x.id, x); !kept {
 		out.fail(http.StatusServiceUnavailable, failure(codeInternal, "there are too many sessions: end some, or try again later"))
 		return
 	}

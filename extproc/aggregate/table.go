@@ -14,42 +14,49 @@ type table[T owned] struct {
 	counts map[string]int // by owner
 }
 
-// add tells whether there was room.
-func (t *table[T]) add(name string, thing T) bool {
+// add puts a thing into the table, or finds the one that has the name. Without room it is not kept.
+func (t *table[T]) add(name string, thing T) (there T, kept bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if there, ok := t.things[name]; ok {
+		return there, there.owner() == thing.owner()
+	}
 	if len(t.things) >= t.limit || t.counts[thing.owner()] >= t.share {
-		return false
+		return thing, false
 	}
 	if t.things == nil {
 		t.things, t.counts = map[string]T{}, map[string]int{}
 	}
 	t.things[name] = thing
 	t.counts[thing.owner()]++
-	return true
+	return thing, true
 }
 
-func (t *table[T]) get(name, owner string) (thing T, ok bool) {
+// get finds a thing of this owner.
+func (t *table[T]) get(name, owner string) (T, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if thing, ok = t.things[name]; ok && thing.owner() == owner {
-		return thing, true
-	}
-	var none T
-	return none, false
+	return t.find(name, owner)
 }
 
-// take removes a thing, and tells whether it was there.
-func (t *table[T]) take(name, owner string) (thing T, ok bool) {
-	if thing, ok = t.get(name, owner); !ok {
-		return thing, false
-	}
+// take finds a thing of this owner, and removes it.
+func (t *table[T]) take(name, owner string) (T, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, ok = t.things[name]; ok {
+	thing, ok := t.find(name, owner)
+	if ok {
 		t.forget(name)
 	}
 	return thing, ok
+}
+
+func (t *table[T]) find(name, owner string) (T, bool) {
+	thing, ok := t.things[name]
+	if !ok || thing.owner() != owner {
+		var none T
+		return none, false
+	}
+	return thing, true
 }
 
 // drop removes all things of which old says so, and returns them.
