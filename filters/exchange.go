@@ -290,6 +290,7 @@ type Response struct {
 	Error      string // error type or code that the upstream answered with, such as "overloaded_error"; MCP: "-32602" or "isError"
 	Offered    int    // mcp lists: items in the server's answer
 	Shown      int    // and in what the caller got
+	Withheld   int    // mcp streams: messages that were left out
 	Message    Message
 	Content    Content // sum over the blocks of the answer that were judged
 }

@@ -48,7 +48,7 @@ func (m *Machine) responseBody(b *extproc.HttpBody) Output {
 	m.keepCame(&m.payload.Response, b.GetBody())
 	pass, err := m.reader.Write(b.GetBody())
 	m.joinAnswer(false)
-	m.held = max(0, m.held+int64(len(b.GetBody()))-int64(len(pass)))
+	m.held = m.holds(int64(len(b.GetBody())) - int64(len(pass)))
 	if err != nil {
 		return m.cut(pass, filters.AsRefusal(err, m.cfg.ID))
 	}
@@ -59,6 +59,14 @@ func (m *Machine) responseBody(b *extproc.HttpBody) Output {
 		return Output{}
 	}
 	return Output{Send: m.release(m.out[:0], pass, false)}
+}
+
+// holds is how much of the answer is held back, after so many bytes more came than passed. A reader that changes what passes says it itself.
+func (m *Machine) holds(more int64) int64 {
+	if r, ok := m.reader.(interface{ Held() int64 }); ok {
+		return r.Held()
+	}
+	return max(0, m.held+more)
 }
 
 // responseTrailers ends an answer that has trailers: what was held goes before them.

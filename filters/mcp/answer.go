@@ -5,50 +5,90 @@ import (
 	"errors"
 
 	"bartizan/filters"
+	"bartizan/filters/strictjson"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 var (
 	envelopeNames = []string{"jsonrpc", "id", "method", "params", "result", "error"}
-	resultNames   = []string{"content", "structuredContent", "isError", "tools", "instructions", "inputRequests", "_meta", "resultType"}
 	errorNames    = []string{"code", "message", "data"}
 )
+
+// answer is what all readers of one answer share.
+type answer struct {
+	x        *filters.Exchange
+	judge    filters.AnswerJudge // nil: nothing to say
+	registry Registry
+	server   Server
+	open     Gate               // of the lists; nil until there is one
+	decoder  strictjson.Decoder // kept from event to event
+	released bool               // the body has passed as a whole, or its beginning has: there is nothing left to replace
+}
+
+// wanted tells whether the client waits for a response: its message has an id.
+func (a *answer) wanted() bool { return a.x.MCP != nil && a.x.MCP.ID != nil }
+
+// operation is what the request did.
+func (a *answer) operation() string {
+	if a.x.MCP == nil {
+		return ""
+	}
+	return a.x.MCP.Method
+}
+
+// gate is the gate to what the server's lists hold.
+func (a *answer) gate() Gate {
+	if a.open == nil {
+		a.open = a.registry.Gate(a.x)
+	}
+	return a.open
+}
 
 // serverMessage is one message of a server: a response, or in a stream also a notification or, in the legacy era, a request.
 type serverMessage struct {
 	reader
 	*answer
+	content
+	data      []byte
 	version   string
 	id        []byte
+	method    string
 	hasMethod bool
 	hasResult bool
 	hasError  bool
 	failure   string // what Response.Error becomes
+	asks      string // the capability of the client that it wants to use, where that is switched off
+	era       string // of the server, where the message shows it
 }
 
-// read reads one message strictly, notes what it says in the exchange, and refuses what is no message.
-func (a *answer) read(data []byte) error {
+// read reads one message strictly, notes what it says in the exchange, and returns it as it may go on: as it is, or with what the gate
+// and the judge want changed. It returns nothing for a message that is left out of its stream. What is no message is an error.
+func (a *answer) read(data []byte) ([]byte, error) {
 	a.decoder.Reset(data)
-	m := &serverMessage{reader: reader{Decoder: &a.decoder}, answer: a}
+	m := &serverMessage{reader: reader{Decoder: &a.decoder}, answer: a, data: data}
 	if m.want('{', m.badEnvelope, "want one JSON-RPC message, an object") {
 		m.message()
 	}
 	if err := m.End(); err != nil {
 		var be *filters.BodyError
 		if errors.As(err, &be) {
-			return asUpstream(be)
+			return nil, asUpstream(be)
 		}
-		return err
+		return nil, err
 	}
 	if nulName(data) {
 		m.badEnvelope("a member name contains U+0000")
 	}
 	if m.check(); m.envelope != nil {
-		return asUpstream(m.envelope)
+		return nil, asUpstream(m.envelope)
 	}
 	m.note()
-	return nil
+	out, err := m.pass()
+	if err == nil && m.answersRequest() {
+		m.x.Response.Complete = true
+	}
+	return out, err
 }
 
 func (m *serverMessage) message() {
@@ -60,9 +100,11 @@ func (m *serverMessage) message() {
 			m.id = m.Value()
 		case "method":
 			m.hasMethod = true
-			m.want('"', m.badEnvelope, "method must be a string")
+			if m.want('"', m.badEnvelope, "method must be a string") {
+				m.method = clipClaim(string(m.Text()))
+			}
 		case "params":
-			m.content.aside(m.Decoder, "/params")
+			m.body()
 		case "result":
 			m.hasResult = true
 			m.result()
@@ -99,6 +141,8 @@ func (m *serverMessage) check() {
 		m.badEnvelope("a result needs an id")
 	case m.hasMethod && m.id != nil && modern(m.x):
 		m.badEnvelope("a server sends no requests in " + versionModern)
+	case len(m.blocks) > maxBlocks:
+		m.badEnvelope("the message has more parts than can be judged")
 	}
 }
 
@@ -107,8 +151,30 @@ func (m *serverMessage) note() {
 	if m.failure != "" {
 		m.x.Response.Error = m.failure
 	}
-	if m.wanted() && !m.hasMethod && sameID(m.id, m.x.MCP.ID) {
-		m.x.Response.Complete = true
+	if m.era != "" && m.x.MCP != nil {
+		m.x.MCP.ServerEra = m.era
+	}
+	if m.hasMethod && m.id != nil && m.asks == "" {
+		m.wants(m.method)
+	}
+	m.x.Response.Message = filters.Message{Kind: m.kind(), Method: m.method}
+}
+
+// answersRequest tells whether the message is the response that the client waits for.
+func (m *serverMessage) answersRequest() bool {
+	return m.wanted() && !m.hasMethod && sameID(m.id, m.x.MCP.ID)
+}
+
+func (m *serverMessage) kind() string {
+	switch {
+	case m.hasResult:
+		return "result"
+	case m.hasError:
+		return "error"
+	case m.id != nil:
+		return "request"
+	default:
+		return "notification"
 	}
 }
 
@@ -136,10 +202,11 @@ func (m *serverMessage) readError() {
 			if raw := m.Value(); len(raw) > 0 && len(raw) <= 16 && (raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9') {
 				m.failure = string(raw)
 			}
-		case "message", "data":
-			m.content.value(m.Decoder, filters.OriginToolResult, "/error/"+string(name))
+		case "data":
+			m.anything(m.part())
 		default:
 			m.refuseLookalike(name, errorNames)
+			m.part()
 		}
 	}
 }

@@ -4,137 +4,106 @@ import (
 	"bartizan/filters"
 )
 
-// add keeps a block of a message of the client. What it is for is known when the method is.
-func (m *request) add(b filters.Block) {
-	if b.Data == nil { // of a value that is no JSON, which the reader's end tells
+// maxBlocks bounds the parts of one message that are judged. A page of a list has hundreds.
+const maxBlocks = 1 << 15
+
+// content is what one message of a server says, and the forms in which parts of it can be replaced.
+type content struct {
+	blocks []filters.Block
+	slots  []slot
+	lists  []list
+	edits  []filters.Edit // what is changed whatever is judged
+}
+
+// slot is a value that a notice can stand in for, as a whole: an element of a result's content, or what may be any JSON.
+type slot struct {
+	span
+	form form
+	uri  []byte // formContents: the raw value of its uri
+}
+
+// form is the shape of what stands in a slot.
+type form int
+
+const (
+	formAny      form = iota // any JSON: the notice is a string
+	formItem                 // a ContentBlock: the notice is one of type text
+	formContents             // the contents of a resource: the notice is its text
+)
+
+// add keeps a block of the message. A value that is no JSON has no data, which the reader's end tells.
+func (m *serverMessage) add(b filters.Block) {
+	switch {
+	case b.Data == nil || len(m.blocks) > maxBlocks:
+		return
+	case m.judge == nil:
+		m.x.Response.Content.Add([]filters.Block{b})
 		return
 	}
-	b.Role = string(b.Origin)
+	b.Role = "tool"
+	if b.Origin == filters.OriginSystem {
+		b.Role = "system"
+	}
+	if b.Origin == "" {
+		b.Origin = filters.OriginToolResult
+	}
+	if b.Name == "" && b.Origin == filters.OriginToolResult && m.x.MCP != nil {
+		b.Name = m.x.MCP.Tool.Name
+	}
 	m.blocks = append(m.blocks, b)
 }
 
-// part keeps the next value as a block: a string as text, anything else as JSON.
-func (m *request) part(origin filters.Origin) {
-	b := filters.Block{Origin: origin, MediaType: "application/json"}
-	if m.Kind() == '"' {
+// part keeps the next value as a block, a string as text and an object or an array as JSON, and says where it stands.
+func (m *serverMessage) part() span { return m.partOf(filters.OriginToolResult) }
+
+func (m *serverMessage) partOf(origin filters.Origin) span {
+	b := filters.Block{Origin: origin}
+	switch m.Kind() {
+	case '"':
 		b.MediaType, b.Data = "text/plain", m.Text()
-	} else {
-		b.Data = m.Value()
+	case '{', '[':
+		b.MediaType, b.Data = "application/json", m.Value()
+	default: // numbers and truth values say nothing
+		m.Skip()
 	}
 	b.Start, b.End = m.Range()
-	b.Pointer = m.Pointer()
-	m.add(b)
+	if len(b.Data) > 0 {
+		b.Pointer = m.Pointer()
+		m.add(b)
+	}
+	return span{b.Start, b.End}
 }
 
-// whole keeps what was read since mark, an object, as a block.
-func (m *request) whole(origin filters.Origin, mark int) {
-	b := filters.Block{Origin: origin, MediaType: "application/json", Data: m.Since(mark), Pointer: m.Pointer()}
+// datum keeps the next value where it is a string: text or base64, of the media type that its object tells. It says whether it was one.
+func (m *serverMessage) datum(mediaType string, told *[]int) bool {
+	if m.Kind() != '"' {
+		m.Skip()
+		return false
+	}
+	b := filters.Block{Data: m.Text(), Pointer: m.Pointer(), MediaType: mediaType}
+	b.Start, b.End = m.Range()
+	if len(b.Data) > 0 {
+		*told = append(*told, len(m.blocks))
+		m.add(b)
+	}
+	return true
+}
+
+// tell gives data the media type that stood beside it, before or behind.
+func (m *serverMessage) tell(told []int, mediaType string) {
+	for _, i := range told {
+		if mediaType != "" && i < len(m.blocks) {
+			m.blocks[i].MediaType = mediaType
+		}
+	}
+}
+
+// whole keeps what was read since mark as a block of JSON.
+func (m *serverMessage) whole(b filters.Block, mark int) {
+	b.MediaType, b.Data, b.Pointer = "application/json", m.Since(mark), m.Pointer()
 	b.Start, b.End = m.RangeSince(mark)
 	m.add(b)
 }
 
-// readArguments keeps the raw object. Two names that only case tells apart are refused at its top level, where a server binds
-// them to the parameters of a tool; deeper down, keys may be anybody's data.
-func (m *request) readArguments() {
-	if m.Null() {
-		return
-	}
-	if !m.want('{', m.badParams, "arguments must be an object") {
-		return
-	}
-	mark, seen := m.Mark(), folder{}
-	for name := range m.Object() {
-		if seen.clash(name) {
-			m.badParams("two arguments differ only in case")
-		}
-	}
-	m.arguments = m.Since(mark)
-	m.whole(filters.OriginAssistant, mark)
-}
-
-// readArgument reads what a completion/complete wants completed.
-func (m *request) readArgument() {
-	if !m.want('{', m.badParams, "argument must be an object") {
-		return
-	}
-	for name := range m.Object() {
-		if string(name) != "name" {
-			m.part(filters.OriginUser)
-		}
-	}
-}
-
-// readInputResponses reads the answers of a client to what a server asked in the result before (2026-07-28, basic/patterns/mrtr).
-func (m *request) readInputResponses() {
-	if !m.want('{', m.badParams, "inputResponses must be an object") {
-		return
-	}
-	for range m.Object() {
-		m.readAnswer()
-	}
-}
-
-// readAnswer reads what a client answers to its server: an ElicitResult, a CreateMessageResult or a ListRootsResult of the schema. A
-// person says the first and the last, a model the second, which alone has a role or a model.
-func (m *request) readAnswer() {
-	if m.Kind() != '{' {
-		m.part(filters.OriginUser)
-		return
-	}
-	first, sampled := len(m.blocks), false
-	for name := range m.Object() {
-		switch string(name) {
-		case "role", "model":
-			sampled = true
-		case "action", "stopReason", "_meta":
-		case "content":
-			m.readAnswerContent()
-		default:
-			m.part(filters.OriginUser)
-		}
-	}
-	if sampled {
-		for i := range m.blocks[first:] {
-			b := &m.blocks[first+i]
-			b.Origin, b.Role = filters.OriginAssistant, string(filters.OriginAssistant)
-		}
-	}
-}
-
-// readAnswerContent reads one content block, an array of them, or the fields of a form.
-func (m *request) readAnswerContent() {
-	switch m.Kind() {
-	case '[':
-		for range m.Array() {
-			m.readAnswerItem()
-		}
-	case '{':
-		m.readAnswerItem()
-	default:
-		m.part(filters.OriginUser)
-	}
-}
-
-// readAnswerItem keeps a content block of type text as text, and anything else, forms included, as JSON.
-func (m *request) readAnswerItem() {
-	if m.Kind() != '{' {
-		m.part(filters.OriginUser)
-		return
-	}
-	mark, first, kind, odd := m.Mark(), len(m.blocks), "", false
-	for name := range m.Object() {
-		switch string(name) {
-		case "type":
-			kind = m.claim()
-		case "text":
-			m.part(filters.OriginUser)
-		default:
-			odd = true
-		}
-	}
-	if kind == "text" && !odd {
-		return
-	}
-	m.blocks = m.blocks[:first]
-	m.whole(filters.OriginUser, mark)
-}
+// anything says that any JSON may stand in the place of the value.
+func (m *serverMessage) anything(at span) { m.slots = append(m.slots, slot{span: at, form: formAny}) }

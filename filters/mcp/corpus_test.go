@@ -167,3 +167,11 @@ func showBlocks(b *strings.Builder, x *filters.Exchange) {
 		fmt.Fprintf(b, "block %s %s %s %s %s: %s\n", k.Role, k.Origin, k.MediaType, k.Pointer, name, strconv.Quote(string(k.Data)))
 	}
 }
+
+func showTreated(b *strings.Builder, got outcome) {
+	r := got.Response
+	fmt.Fprintf(b, "items: %d of %d, withheld: %d, last message: %s %s\n", r.Shown, r.Offered, r.Withheld, r.Message.Kind, r.Message.Method)
+	for _, n := range got.Notes {
+		fmt.Fprintf(b, "note: %s %s %s %s\n", n.Kind, n.Name, n.Policy, n.Quarantined)
+	}
+}

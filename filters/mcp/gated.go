@@ -16,7 +16,7 @@ func note(x *filters.Exchange, item Item, a Admission) {
 
 // label names an item for a person.
 func (i Item) label() string {
-	if i.Name == "" || i.Kind == ItemResource {
+	if i.Name == "" || i.Kind == ItemResource || i.Kind == ItemResourceTemplate {
 		return i.URI
 	}
 	return i.Name

@@ -59,10 +59,11 @@ func (b *jsonBody) Close() ([]byte, error) {
 	if b.stream != nil {
 		return b.stream.Close()
 	}
+	out := b.held
 	switch {
 	case b.err != nil:
 	case b.begun:
-		b.err = b.whole()
+		out, b.err = b.whole()
 	case b.wanted():
 		b.err = upstream(emptyMsg)
 	}
@@ -70,19 +71,18 @@ func (b *jsonBody) Close() ([]byte, error) {
 		return nil, b.err
 	}
 	b.end()
-	return b.held, nil
+	return out, nil
 }
 
-func (b *jsonBody) whole() error {
+func (b *jsonBody) whole() ([]byte, error) {
 	body := bytes.TrimSpace(b.held)
 	if b.wanted() || body[0] == '{' && string(body) != "{}" {
-		return b.read(body)
+		return b.read(b.held)
 	}
-	b.content.foreign(body)
 	if err := strictjson.Validate(body); err != nil {
-		return upstream("the server's answer is not JSON")
+		return nil, upstream("the server's answer is not JSON")
 	}
-	return nil
+	return b.held, b.foreign(body)
 }
 
 func (b *jsonBody) Cut(r filters.Refusal) []byte {
@@ -90,4 +90,12 @@ func (b *jsonBody) Cut(r filters.Refusal) []byte {
 		return b.stream.Cut(r)
 	}
 	return b.cutJSON(r)
+}
+
+// Held is how many bytes are held back.
+func (b *jsonBody) Held() int64 {
+	if b.stream != nil {
+		return b.stream.Held()
+	}
+	return int64(len(b.held))
 }

@@ -54,12 +54,17 @@ func (r *reader) want(kind strictjson.Kind, bad func(string), message string) bo
 }
 
 // claim reads what a client or server says of itself, if it is a string and not too long. It is never worth a refusal.
-func (r *reader) claim() string {
+func (r *reader) claim() string { return r.claimUpTo(maxClaim) }
+
+func (r *reader) claimUpTo(limit int) string {
 	if r.Kind() != '"' {
 		r.Skip()
 		return ""
 	}
-	return clipClaim(string(r.Text()))
+	if s := r.Text(); len(s) <= limit {
+		return string(s)
+	}
+	return ""
 }
 
 func clipClaim(s string) string {

@@ -78,7 +78,7 @@ func refusal(x *filters.Exchange, r filters.Refusal) []byte {
 		m.ID = x.MCP.ID
 	}
 	if r.Kind == filters.RefusedByPolicy && m.ID != nil && x.MCP.Method == methodCall {
-		m.Result = denied(x, r)
+		m.Result = failed(x, r.Text())
 	} else {
 		m.Error = &rpcError{Code: code(r), Message: words(r), Data: data(x, r)}
 	}
@@ -97,8 +97,9 @@ func words(r filters.Refusal) string {
 	return r.Text()
 }
 
-func denied(x *filters.Exchange, r filters.Refusal) *toolResult {
-	result := &toolResult{Content: []textContent{{Type: "text", Text: r.Text()}}, IsError: true}
+// failed is the result of a call that a model reads as failed, and why.
+func failed(x *filters.Exchange, why string) *toolResult {
+	result := &toolResult{Content: []textContent{{Type: "text", Text: why}}, IsError: true}
 	if modern(x) {
 		result.Type = "complete"
 	}

@@ -1,16 +1,17 @@
 package mcp
 
 import (
+	"errors"
 	"strconv"
+	"unicode/utf8"
 
 	"bartizan/filters"
-	"bartizan/filters/strictjson"
 )
 
 // Bounds of answers, in bytes.
 const (
 	maxJSON  = 32 << 20 // a JSON body is held whole: what is larger does not pass
-	maxError = 1 << 20  // the body of an HTTP error is held to be read: what is larger passes unread
+	maxError = 1 << 20  // the body of an HTTP error is held to be read: what is larger does not pass
 	maxAck   = 64 << 10 // the body of an answer to what wants none
 )
 
@@ -23,7 +24,7 @@ const (
 //
 // Response.Complete is set once the response with the request's id was seen in a stream, and at the end of any other body.
 func (c *Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
-	a := &answer{x: x, judge: judge, content: newCollector(x)}
+	a := &answer{x: x, judge: judge, registry: c.registry, server: c.registry.Server(x.Route.Target)}
 	switch {
 	case x.Response.Status >= 400:
 		return &errorBody{answer: a}, nil
@@ -46,18 +47,6 @@ func upstream(message string) error {
 func asUpstream(be *filters.BodyError) error {
 	return &filters.BodyError{Kind: filters.RefusedUpstream, Pointer: be.Pointer, Message: "the server's answer is malformed: " + be.Message}
 }
-
-// answer is what all readers of one answer share.
-type answer struct {
-	x        *filters.Exchange
-	judge    filters.AnswerJudge // nil: nothing to say
-	content  *collector
-	decoder  strictjson.Decoder // kept from event to event
-	released bool               // the body has passed as a whole, or its beginning has: there is nothing left to replace
-}
-
-// wanted tells whether the client waits for a response: its message has an id.
-func (a *answer) wanted() bool { return a.x.MCP != nil && a.x.MCP.ID != nil }
 
 // unread tells whether no client looks at the body, whatever it says.
 func (a *answer) unread() bool { return a.x.MCP != nil && a.x.MCP.Method == OperationDelete }
@@ -105,41 +94,70 @@ func (b *smallBody) Close() ([]byte, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	b.content.foreign(b.held)
+	if b.err = b.foreign(b.held); b.err != nil {
+		return nil, b.err
+	}
 	b.end()
 	return b.held, nil
 }
 
 func (b *smallBody) Cut(r filters.Refusal) []byte { return b.cutJSON(r) }
 
-// errorBody reads the body of an HTTP error. It never fails: what it cannot read passes all the same, since the status already
-// tells the client that there is no result.
+// foreign judges a body that is no message. What a rule wants changed in it cannot be: it is refused as a whole.
+func (a *answer) foreign(body []byte) error {
+	if len(body) == 0 || a.judge == nil {
+		return nil
+	}
+	b := filters.Block{Role: "tool", Origin: filters.OriginToolResult, MediaType: "application/octet-stream", Data: body}
+	if utf8.Valid(body) {
+		b.MediaType = "text/plain"
+	}
+	blocks := []filters.Block{b}
+	a.x.Response.Content.Add(blocks)
+	a.x.Response.Message = filters.Message{}
+	if d := a.judge(a.x, blocks); d.Action >= filters.ActionDeny || len(d.Treatments) > 0 {
+		return &filters.DeniedError{Verdict: *d.Deciding}
+	}
+	return nil
+}
+
+// errorBody reads the body of an HTTP error. What it cannot read passes all the same once it is judged, since the status already tells
+// the client that there is no result.
 type errorBody struct {
 	*answer
 	held []byte
+	err  error
 }
 
 func (b *errorBody) Write(p []byte) ([]byte, error) {
-	if b.released {
-		return p, nil
+	if b.err == nil && len(b.held)+len(p) > maxError {
+		b.err, b.held = upstream("the server's error exceeds 1 MiB"), nil
 	}
-	b.held = append(b.held, p...)
-	if len(b.held) <= maxError {
-		return nil, nil
+	if b.err == nil {
+		b.held = append(b.held, p...)
 	}
-	b.released = true
-	b.content.overflow()
-	out := b.held
-	b.held = nil
-	return out, nil
+	return nil, b.err
 }
 
 func (b *errorBody) Close() ([]byte, error) {
-	if !b.released && b.read(b.held) != nil {
-		b.content.foreign(b.held)
+	if b.err != nil {
+		return nil, b.err
+	}
+	out, err := b.read(b.held)
+	if unreadable(err) {
+		out, err = b.held, b.foreign(b.held)
+	}
+	if b.err = err; err != nil {
+		return nil, err
 	}
 	b.end()
-	return b.held, nil
+	return out, nil
+}
+
+// unreadable tells of an error that a body is no message, and not that it may not pass.
+func unreadable(err error) bool {
+	var be *filters.BodyError
+	return errors.As(err, &be) && be.Kind == filters.RefusedUpstream
 }
 
 func (b *errorBody) Cut(r filters.Refusal) []byte { return b.cutJSON(r) }

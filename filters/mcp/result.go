@@ -1,163 +1,149 @@
 package mcp
 
 import (
-	"strconv"
-
 	"bartizan/filters"
 )
 
-// result reads the members that carry content, by their names alone: a server that answers a tools/list with the content of a
-// call is read all the same. What has not the type that the schema gives it is kept as raw JSON, and never vanishes.
+var resultNames = []string{
+	"content", "structuredContent", "isError", "tools", "prompts", "resources", "resourceTemplates", "tasks", "contents", "messages",
+	"instructions", "inputRequests", "_meta", "resultType", "nextCursor", "cacheScope", "ttlMs", "task", "result", "error",
+}
+
+// result reads the result of a response.
 func (m *serverMessage) result() {
 	if !m.want('{', m.badEnvelope, "result must be an object") {
 		return
 	}
+	if !modern(m.x) {
+		m.era = eraLegacy
+	}
+	var keep keeping
 	for name := range m.Object() {
-		switch string(name) {
-		case "content":
-			m.items()
-		case "tools":
-			m.tools()
-		case "instructions":
-			m.content.value(m.Decoder, filters.OriginSystem, "/result/instructions")
-		case "structuredContent", "inputRequests":
-			m.content.value(m.Decoder, filters.OriginToolResult, "/result/"+string(name))
-		case "isError":
-			if raw := m.Value(); string(raw) == "true" && m.failure == "" {
-				m.failure = "isError"
-			}
-		case "_meta":
-			m.content.aside(m.Decoder, "/result/_meta")
-		default:
-			m.refuseLookalike(name, resultNames)
+		if keep.begin == 0 {
+			keep.begin, _ = m.Range()
 		}
-	}
-}
-
-func (m *serverMessage) items() {
-	if m.Kind() != '[' {
-		m.content.value(m.Decoder, filters.OriginToolResult, "/result/content")
-		return
-	}
-	for i := range m.Array() {
-		m.item("/result/content/" + strconv.Itoa(i))
-	}
-}
-
-// item is one content block of a result (schema.ts, ContentBlock), with the fields of all its types.
-type item struct {
-	kind, mediaType string
-	text, data      []byte
-	odd             bool // has what the schema does not know: then the whole of it counts
-}
-
-func (m *serverMessage) item(pointer string) {
-	if m.Kind() != '{' {
-		m.content.value(m.Decoder, filters.OriginToolResult, pointer)
-		return
-	}
-	var it item
-	mark := m.Mark()
-	for name := range m.Object() {
 		switch string(name) {
-		case "type":
-			it.kind = m.claim()
-		case "text":
-			it.text = m.textOrOdd(&it)
-		case "data":
-			it.data = m.textOrOdd(&it)
-		case "mimeType":
-			it.mediaType = m.claim()
-		case "resource":
-			it.odd = m.resource(pointer+"/resource") || it.odd
-		case "annotations", "_meta":
+		case "cacheScope":
 			m.Skip()
-		default:
-			it.odd = true
-		}
-	}
-	raw := m.Since(mark)
-	m.content.text(it.text, "", pointer+"/text")
-	m.content.text(it.data, it.mediaType, pointer+"/data")
-	if it.odd || it.kind != "text" && it.kind != "image" && it.kind != "audio" && it.kind != "resource" {
-		m.content.add(filters.Block{Origin: filters.OriginToolResult, MediaType: "application/json", Pointer: pointer, Data: raw})
-	}
-}
-
-func (m *serverMessage) textOrOdd(it *item) []byte {
-	if m.Kind() != '"' {
-		it.odd = true
-		m.Skip()
-		return nil
-	}
-	return m.Text()
-}
-
-// resource reads an embedded resource: its text or its blob in base64. It says whether there is more, which the schema does not
-// know. The uri is no content.
-func (m *serverMessage) resource(pointer string) (odd bool) {
-	if m.Kind() != '{' {
-		m.Skip()
-		return true
-	}
-	var it item
-	for name := range m.Object() {
-		switch string(name) {
-		case "text":
-			it.text = m.textOrOdd(&it)
-		case "blob":
-			it.data = m.textOrOdd(&it)
-		case "mimeType":
-			it.mediaType = m.claim()
-		case "uri", "annotations", "_meta":
+			keep.scope.start, keep.scope.end = m.Range()
+		case "ttlMs":
 			m.Skip()
+			keep.ttl.start, keep.ttl.end = m.Range()
 		default:
-			it.odd = true
+			m.member(name)
 		}
 	}
-	m.content.text(it.text, it.mediaType, pointer+"/text")
-	m.content.text(it.data, it.mediaType, pointer+"/blob")
-	return it.odd
+	m.limit(keep)
 }
 
-func (m *serverMessage) tools() {
-	if m.Kind() != '[' {
-		m.content.value(m.Decoder, filters.OriginToolDefinition, "/result/tools")
-		return
-	}
-	count := 0
-	for i := range m.Array() {
-		count++
-		m.definition("/result/tools/" + strconv.Itoa(i))
-	}
-	m.x.Response.Offered = count
-}
-
-// definition reads one tool. Its description becomes a block of text, since that is what a model is told; the whole definition
-// becomes one of JSON, since descriptions hide in schemas and annotations as well.
-func (m *serverMessage) definition(pointer string) {
+// body reads an object within a message as a result is read.
+func (m *serverMessage) body() {
 	if m.Kind() != '{' {
-		m.content.value(m.Decoder, filters.OriginToolDefinition, pointer)
+		m.part()
 		return
 	}
-	var tool string
-	var description []byte
-	mark := m.Mark()
+	for name := range m.Object() {
+		m.member(name)
+	}
+}
+
+// member reads what carries content, by its name alone: what a server sends in the place of something else is read all the same, and of
+// a replay (2025-11-25, Resumability) the request is not known. What the schema does not know becomes a block, and never vanishes.
+func (m *serverMessage) member(name []byte) {
+	if kind, ok := listKinds[string(name)]; ok {
+		m.list(kind)
+		return
+	}
+	switch string(name) {
+	case "content":
+		m.items()
+	case "contents":
+		m.contents()
+	case "messages":
+		m.messages()
+	case "instructions":
+		m.instructions()
+	case "inputRequests":
+		m.inputRequests()
+	case "result", "task":
+		m.body()
+	case "error":
+		m.readError()
+	case "data": // of a log message
+		m.anything(m.part())
+	case "method":
+	default:
+		m.fact(name)
+	}
+}
+
+// fact reads what tells something about the result.
+func (m *serverMessage) fact(name []byte) {
+	switch string(name) {
+	case "isError":
+		if raw := m.Value(); string(raw) == "true" && m.failure == "" {
+			m.failure = "isError"
+		}
+	case "resultType":
+		m.era = eraModern
+	case "nextCursor", "requestState", "taskId", "protocolVersion":
+	default:
+		m.refuseLookalike(name, resultNames)
+		m.part()
+	}
+}
+
+// instructions tell the model how to use the server.
+func (m *serverMessage) instructions() {
+	first := len(m.blocks)
+	at := m.partOf(filters.OriginSystem)
+	item := Item{Kind: ItemInstructions, Definition: m.data[at.start:at.end]}
+	a := m.gate().List(item)
+	note(m.x, item, a)
+	if !a.Visible {
+		m.blocks = m.blocks[:first]
+		m.edits = append(m.edits, filters.Edit{Start: at.start, End: at.end, With: []byte(`""`)})
+	}
+}
+
+// inputRequests reads what a server wants to know before it goes on (2026-07-28, basic/patterns/mrtr).
+func (m *serverMessage) inputRequests() {
+	if m.Kind() != '{' {
+		m.part()
+		return
+	}
+	for range m.Object() {
+		m.inputRequest()
+	}
+}
+
+func (m *serverMessage) inputRequest() {
+	if m.Kind() != '{' {
+		m.part()
+		return
+	}
 	for name := range m.Object() {
 		switch string(name) {
-		case "name":
-			tool = m.claim()
-		case "description":
-			if m.Kind() == '"' {
-				description = m.Text()
-			}
+		case "method":
+			m.wants(m.claim())
+		case "params":
+			m.body()
+		default:
+			m.part()
 		}
 	}
-	raw := m.Since(mark)
-	if len(description) > 0 {
-		m.content.add(filters.Block{
-			Origin: filters.OriginToolDefinition, MediaType: "text/plain", Pointer: pointer + "/description", Name: tool, Data: description,
-		})
+}
+
+// wants notes that the server asks for something that is switched off for it.
+func (m *serverMessage) wants(method string) {
+	for _, capability := range m.server.Off {
+		if method == askingMethods[capability] {
+			m.asks = capability
+		}
 	}
-	m.content.add(filters.Block{Origin: filters.OriginToolDefinition, MediaType: "application/json", Pointer: pointer, Name: tool, Data: raw})
+}
+
+// askingMethods are how a server uses a capability of the client.
+var askingMethods = map[string]string{
+	"sampling": "sampling/createMessage", "elicitation": "elicitation/create", "roots": "roots/list",
 }

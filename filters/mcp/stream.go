@@ -19,10 +19,7 @@ func (s *stream) Write(p []byte) ([]byte, error) {
 	var out []byte
 	for event := range s.events.Feed(p) {
 		if s.err == nil {
-			s.err = s.event(event)
-		}
-		if s.err == nil {
-			out = append(out, event.Raw...)
+			out, s.err = s.event(out, event)
 		}
 	}
 	if s.err == nil && s.events.Err() != nil {
@@ -31,15 +28,28 @@ func (s *stream) Write(p []byte) ([]byte, error) {
 	return out, s.err
 }
 
-func (s *stream) event(e sse.Event) error {
+// event appends an event to out as it may go on.
+func (s *stream) event(out []byte, e sse.Event) ([]byte, error) {
 	if !e.Fires() {
-		return plainText(e.Raw)
+		if err := plainText(e.Raw); err != nil {
+			return out, err
+		}
+		return append(out, e.Raw...), nil
 	}
 	s.x.Response.Events++
 	if len(e.Data) == 0 { // 2025-11-25 begins a stream like that, to hand out an event id
-		return nil
+		return append(out, e.Raw...), nil
 	}
-	return s.read(e.Data) // whatever the event is called: clients differ in which names they heed
+	data, err := s.read(e.Data) // whatever the event is called: clients differ in which names they heed
+	switch {
+	case err != nil:
+		return out, err
+	case data == nil: // an event without data: a client keeps its id for a resumption, and sees nothing
+		return sse.Replace(out, e, nil), nil
+	case len(data) == len(e.Data) && &data[0] == &e.Data[0]:
+		return append(out, e.Raw...), nil
+	}
+	return sse.Replace(out, e, data), nil
 }
 
 // plainText refuses a JSON body that calls itself a stream: as a stream it is empty, to a client that looks at its first byte not.
@@ -61,10 +71,9 @@ func (s *stream) Close() ([]byte, error) {
 	if len(rest.Raw) == 0 {
 		return nil, nil
 	}
-	if s.err = s.event(rest); s.err != nil {
-		return nil, s.err
-	}
-	return rest.Raw, nil
+	out, err := s.event(nil, rest)
+	s.err = err
+	return out, err
 }
 
 // Cut ends the stream with a response to the request, unless the client has one already.
@@ -74,3 +83,6 @@ func (s *stream) Cut(r filters.Refusal) []byte {
 	}
 	return sse.Append(nil, "message", refusal(s.x, r))
 }
+
+// Held is how many bytes are held back.
+func (s *stream) Held() int64 { return int64(s.events.Buffered()) }

@@ -81,8 +81,30 @@ func Append(dst []byte, name string, data []byte) []byte {
 		dst = append(append(append(dst, "event: "...), line...), '\n')
 		break
 	}
+	return append(appendData(dst, data), '\n')
+}
+
+// Replace appends the event e to dst with other data, and returns the result. All else of it stays as it stands, but for a byte order
+// mark; without data, what is left fires no event.
+func Replace(dst []byte, e Event, data []byte) []byte {
+	placed := data == nil
+	for line := range lines(bytes.TrimPrefix(e.Raw, bom)) {
+		name, _, _ := bytes.Cut(line, []byte{':'})
+		switch {
+		case len(line) == 0:
+		case string(name) != "data":
+			dst = append(append(dst, line...), '\n')
+		case !placed:
+			placed = true
+			dst = appendData(dst, data)
+		}
+	}
+	return append(dst, '\n')
+}
+
+func appendData(dst, data []byte) []byte {
 	if len(data) == 0 {
-		return append(dst, "data:\n\n"...)
+		return append(dst, "data:\n"...)
 	}
 	for line := range lines(data) {
 		dst = append(append(append(dst, "data: "...), line...), '\n')
@@ -90,5 +112,5 @@ func Append(dst []byte, name string, data []byte) []byte {
 	if last := data[len(data)-1]; last == '\n' || last == '\r' {
 		dst = append(dst, "data:\n"...)
 	}
-	return append(dst, '\n')
+	return dst
 }

@@ -169,10 +169,13 @@ func (e *event) mcp() {
 	e.cause(c.Cause)
 	e.str("client", c.Client, limitName)
 	e.str("client_version", c.ClientVersion, limitName)
+	e.str("era", c.Era, limitName)
 	e.items(c)
+	e.count("messages_withheld", int64(e.x.Response.Withheld))
 	e.str("method", c.Method, limitName)
 	e.str("protocol_version", c.ProtocolVersion, limitName)
 	e.str("server", c.Server, limitName)
+	e.str("server_era", c.ServerEra, limitName)
 	e.str("session", digest(c.Session), limitName)
 	e.str("target", cleanURL(c.Target), limitText)
 	e.str("tool", c.Tool.Name, limitName)
@@ -180,8 +183,6 @@ func (e *event) mcp() {
 		e.bool("tool_registered", c.Tool.Registered)
 	}
 	e.str("tool_use_id", c.ToolUseID, limitName)
-	e.count("items_offered", int64(e.x.Response.Offered))
-	e.count("items_shown", int64(e.x.Response.Shown))
 	e.end(m, '}')
 }
 
@@ -223,7 +224,9 @@ func (e *event) items(c *filters.MCP) {
 		e.buf = append(e.buf, '}')
 	}
 	e.end(list, ']')
+	e.count("items_offered", int64(e.x.Response.Offered))
 	e.count("items_omitted", int64(max(len(c.Notes)-limitItems, 0)+c.NotesOmitted))
+	e.count("items_shown", int64(e.x.Response.Shown))
 }
 
 func (e *event) refusal() {
