@@ -45,7 +45,9 @@ var kindNames = map[string][]mcp.ItemKind{
 }
 
 // Kinds are the kinds of items that a document may speak of.
-func Kinds() []mcp.ItemKind { return slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(kindNames))...))) }
+func Kinds() []mcp.ItemKind {
+	return slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(kindNames))...)))
+}
 
 // Decode reads a document and checks all that can be checked without CEL and without the other documents.
 func Decode(doc *manifest.Document) (*ToolAccess, manifest.Errors) {

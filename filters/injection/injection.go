@@ -65,7 +65,9 @@ func rules() []rule {
 			`\b` + forget + `\s+(all\s+|any\s+|the\s+|your\s+|of\s+|these\s+|those\s+)*` + earlier + `\s+([a-z]+\s+){0,2}` + orders + `\b`,
 		},
 		{
-			Conceal, filters.SeverityHigh, []string{"the user", "the human", "the person"}, strings.Fields("not n't never without hide conceal keep avoid"),
+			Conceal, filters.SeverityHigh,
+			[]string{"the user", "the human", "the person"},
+			strings.Fields("not n't never without hide conceal keep avoid"),
 			`\b(` + negated + `\s+(ever\s+)?` + tell + `|without\s+(ever\s+)?` + telling + `|(hide|conceal|keep)\s+(this|it|that)(\s+(hidden|secret))?\s+from)` +
 				`\s+(this\s+|it\s+|that\s+|about\s+|anything\s+|to\s+|any\s+of\s+){0,3}the\s+(user|human|person)\b`,
 		},
@@ -82,7 +84,9 @@ func rules() []rule {
 			`\b` + reading + `\b[^\n]{0,100}` + private,
 		},
 		{
-			Identity, filters.SeverityMedium, []string{"you are now", "new instructions", "new system prompt", "your real task"}, nil,
+			Identity, filters.SeverityMedium,
+			[]string{"you are now", "new instructions", "new system prompt", "your real task"},
+			nil,
 			`\byou are now (a|an|in|the)\b|\b(your|these are( the| your)?|here are( the| your)?) new (instructions|system prompt)|\byour real task\b`,
 		},
 	}

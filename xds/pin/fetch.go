@@ -37,7 +37,7 @@ func Fetch(ctx context.Context, s Server) (Offer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", s.URL, err)
 	}
-	defer session.Close()
+	defer func() { _ = session.Close() }() // what was asked for is here
 	if err := listAll(ctx, session); err != nil {
 		return nil, fmt.Errorf("list what %s offers: %w", s.URL, err)
 	}
