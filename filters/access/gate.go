@@ -28,7 +28,7 @@ type gate struct {
 	x        *filters.Exchange
 	asked    filters.Exchange // the call that an item of a list would make
 	partial  *expr.Partial    // of asked; nil until it is needed
-	listed   map[string]bool  // kind and name
+	listed   map[item]bool
 }
 
 // methods are those that use an item.

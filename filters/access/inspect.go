@@ -37,12 +37,12 @@ func quarantine(a *mcp.Admission, by, why string) {
 }
 
 func (g *gate) twice(kind mcp.ItemKind, name string) bool {
-	key := string(kind) + "\x00" + name
+	key := item{kind, name}
 	if g.listed[key] {
 		return true
 	}
 	if g.listed == nil {
-		g.listed = map[string]bool{}
+		g.listed = map[item]bool{}
 	}
 	g.listed[key] = true
 	return false
