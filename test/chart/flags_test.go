@@ -28,9 +28,6 @@ func TestFlagsExist(t *testing.T) {
 			t.Fatalf("%s %s --help: %v\n%s", program, container, err, help)
 		}
 		for _, f := range flags {
-			if slices.Contains([]string{"--git-credentials", "--webhook", "--webhook-secret-file"}, f) {
-				continue // on their way
-			}
 			if !regexp.MustCompile(regexp.QuoteMeta(f) + `\b[^-]`).Match(help) {
 				t.Errorf("%s %s does not know %s", program, container, f)
 			}
