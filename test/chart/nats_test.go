@@ -132,6 +132,12 @@ func TestNATSUsers(t *testing.T) {
 		}
 	}
 
+	for _, subject := range replicaSubjects(t) {
+		if err := hears(gatewayConn, subject); err != nil {
+			t.Errorf("replicas speak to each other on %s: %v", subject, err)
+		}
+	}
+
 	for name, act := range map[string]func() error{
 		"gateway deletes":       func() error { return gateway.DeleteStream(ctx, "AUDIT") },
 		"gateway purges":        func() error { return purge(gatewayConn) },
@@ -163,6 +169,30 @@ func readOne(ctx context.Context, js jetstream.JetStream) error {
 		return err
 	}
 	_, err = c.Next(jetstream.FetchMaxWait(5 * time.Second))
+	return err
+}
+
+// replicaSubjects are what replicas of extproc tell each other without a stream, as the product's source has it.
+func replicaSubjects(t *testing.T) (subjects []string) {
+	t.Helper()
+	for _, m := range inSource(t, `"(bartizan\.v1\.[a-z]+)"`) {
+		subjects = append(subjects, m+".one")
+	}
+	if len(subjects) == 0 {
+		t.Fatal("no subjects found: the search is broken")
+	}
+	return subjects
+}
+
+func hears(nc *nats.Conn, subject string) error {
+	sub, err := nc.SubscribeSync(subject[:strings.LastIndex(subject, ".")] + ".*")
+	if err != nil {
+		return err
+	}
+	if err := nc.Publish(subject, nil); err != nil {
+		return err
+	}
+	_, err = sub.NextMsg(2 * time.Second)
 	return err
 }
 
