@@ -103,10 +103,13 @@ type Request struct {
 
 // Identity is who calls, as far as it was verified. The zero value is nobody.
 type Identity struct {
-	Method string // how it was verified: "virtual_key"; later "jwt", "mtls"; empty for nobody
+	Method string // how it was verified: "virtual_key", "jwt"; later "mtls"; empty for nobody
 	User   string
 	Groups []string
-	Key    string // the name of the virtual key, never the key
+	Key    string            // virtual_key: its name, never the key
+	Issuer string            // jwt: the issuer's name in the Gateway
+	Scopes []string          // jwt
+	Claims map[string]string // jwt: the claims that the Gateway lets rules read, as text
 }
 
 // Known tells whether anybody was verified.

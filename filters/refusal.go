@@ -11,19 +11,20 @@ type RefusalKind string
 
 // The kinds of refusal.
 const (
-	RefusedByPolicy     RefusalKind = "policy"          // a rule's action is deny
-	RefusedMalformed    RefusalKind = "malformed"       // the body is not what the protocol allows
-	RefusedTooLarge     RefusalKind = "too_large"       // over the gateway's own limit
-	RefusedEncoding     RefusalKind = "encoding"        // content-encoding that cannot be judged
-	RefusedIdentity     RefusalKind = "unauthenticated" // no key, an unknown key, or keys that disagree
-	RefusedUnknown      RefusalKind = "unknown"         // no such path, operation or method
-	RefusedInvisible    RefusalKind = "invisible"       // nothing of this name that the caller may see
-	RefusedOrigin       RefusalKind = "origin"          // a web page from elsewhere
-	RefusedHTTPMethod   RefusalKind = "http_method"     // the path exists, and not for this HTTP method
-	RefusedOverloaded   RefusalKind = "overloaded"      // the gateway has no room; try again
-	RefusedUnrecordable RefusalKind = "unrecordable"    // the record cannot be made durable
-	RefusedUpstream     RefusalKind = "upstream"        // the upstream's answer cannot be judged
-	RefusedInternal     RefusalKind = "internal"        // a fault of ours
+	RefusedByPolicy     RefusalKind = "policy"             // a rule's action is deny
+	RefusedMalformed    RefusalKind = "malformed"          // the body is not what the protocol allows
+	RefusedTooLarge     RefusalKind = "too_large"          // over the gateway's own limit
+	RefusedEncoding     RefusalKind = "encoding"           // content-encoding that cannot be judged
+	RefusedIdentity     RefusalKind = "unauthenticated"    // no key, an unknown key, or keys that disagree
+	RefusedScope        RefusalKind = "insufficient_scope" // the caller is known, and the token lacks a scope
+	RefusedUnknown      RefusalKind = "unknown"            // no such path, operation or method
+	RefusedInvisible    RefusalKind = "invisible"          // nothing of this name that the caller may see
+	RefusedOrigin       RefusalKind = "origin"             // a web page from elsewhere
+	RefusedHTTPMethod   RefusalKind = "http_method"        // the path exists, and not for this HTTP method
+	RefusedOverloaded   RefusalKind = "overloaded"         // the gateway has no room; try again
+	RefusedUnrecordable RefusalKind = "unrecordable"       // the record cannot be made durable
+	RefusedUpstream     RefusalKind = "upstream"           // the upstream's answer cannot be judged
+	RefusedInternal     RefusalKind = "internal"           // a fault of ours
 )
 
 // Outcome tells whether a refusal of this kind is the caller's doing or ours.
@@ -43,6 +44,7 @@ type Refusal struct {
 	Policy     string // RefusedByPolicy
 	Rule       string // RefusedByPolicy
 	Code       string // the protocol's own code where the kind does not say it all: of MCP a JSON-RPC code, such as "-32020"; else empty
+	Challenge  string // the WWW-Authenticate that goes with it: the caller is shown where to log in; else empty
 	DecisionID string // the exchange's ID
 }
 

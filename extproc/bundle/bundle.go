@@ -35,6 +35,7 @@ type Bundle struct {
 	routes   map[string]route
 	keys     map[[sha256.Size]byte]filters.Identity
 	servers  []string
+	issuers  map[string]*bundlepb.Issuer // by the claim iss
 	policies *policy.Set
 	registry *access.Registry
 }
@@ -42,6 +43,7 @@ type Bundle struct {
 type route struct {
 	filters.Route
 	codec filters.Codec
+	entry Entry
 }
 
 // Route finds what the bundle says about an Envoy route; a name that it does not know must be refused.
@@ -112,6 +114,7 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 		},
 		routes:   make(map[string]route, len(pb.GetRoutes())),
 		keys:     make(map[[sha256.Size]byte]filters.Identity, len(pb.GetVirtualKeys())),
+		issuers:  make(map[string]*bundlepb.Issuer, len(pb.GetIssuers())),
 		policies: set,
 		registry: known,
 	}
@@ -129,6 +132,9 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 	}
 	slices.Sort(b.servers)
 	if err := b.addKeys(pb); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
+	}
+	if err := b.addIssuers(pb); err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
 	}
 	return b, nil
@@ -158,15 +164,15 @@ func (b *Bundle) addRoutes(pb *bundlepb.Bundle, dialects func(string) (filters.C
 		}
 		switch {
 		case named.Surface == filters.SurfaceMCP && named.Aggregate:
-			b.routes[named.Name] = route{named, merged}
+			b.routes[named.Name] = route{named, merged, entry(r)}
 		case named.Surface == filters.SurfaceMCP:
-			b.routes[named.Name] = route{named, mcpCodec}
+			b.routes[named.Name] = route{named, mcpCodec, entry(r)}
 		case named.Surface == filters.SurfaceLLM:
 			codec, ok := dialects(named.Dialect)
 			if !ok {
 				return fmt.Errorf("route %s: this replica does not speak dialect %q", named.Name, named.Dialect)
 			}
-			b.routes[named.Name] = route{named, codec}
+			b.routes[named.Name] = route{named, codec, entry(r)}
 		default:
 			return fmt.Errorf("route %s: this replica does not know surface %q", named.Name, named.Surface)
 		}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"net/http"
 	"strconv"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -13,7 +14,8 @@ import (
 )
 
 // headersAnswer lets the request's headers on without the caller's keys, for which Envoy injects the provider's own credential,
-// and without headers of our names, which are not the caller's to send.
+// and without headers of our names, which are not the caller's to send. The caller's own credential for the upstream takes the place
+// of his key where the route wants it.
 func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
 	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{}}
 	for _, c := range in.credentials {
@@ -23,10 +25,36 @@ func (m *Machine) headersAnswer(in headers) *extproc.ProcessingResponse {
 	if m.x.Route.Aggregate {
 		common.HeaderMutation.SetHeaders = []*corev3.HeaderValueOption{setHeader(sealed.CallerHeader, m.seal())}
 	}
+	for _, c := range in.upstream {
+		common.HeaderMutation.RemoveHeaders = append(common.HeaderMutation.RemoveHeaders, c.name)
+		if m.at.Passthrough {
+			common.HeaderMutation.SetHeaders = []*corev3.HeaderValueOption{setHeader("authorization", c.value)}
+		}
+	}
 	return &extproc.ProcessingResponse{
 		Response:        &extproc.ProcessingResponse_RequestHeaders{RequestHeaders: &extproc.HeadersResponse{Response: common}},
 		DynamicMetadata: m.cfg.Stamp.seen,
 	}
+}
+
+// publish answers with a document that everybody may read.
+func (m *Machine) publish(document []byte) Output {
+	m.status = http.StatusOK
+	m.end()
+	out := m.send(&extproc.ProcessingResponse{
+		Response: &extproc.ProcessingResponse_ImmediateResponse{ImmediateResponse: &extproc.ImmediateResponse{
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode_OK},
+			Headers: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
+				setHeader("content-type", "application/json"), setHeader(filters.DecisionHeader, m.cfg.ID),
+				setHeader("access-control-allow-origin", "*"), // clients in a browser look here before they log in
+			}},
+			Body:    document,
+			Details: "bartizan_document",
+		}},
+		DynamicMetadata: m.cfg.Stamp.refused, // it goes no further
+	})
+	out.Record = m.record(filters.EndedByGateway, "")
+	return out
 }
 
 // responseHeadersAnswer lets the headers of an answer on. An answer of Envoy's own before the request was judged is marked, so
@@ -92,6 +120,9 @@ func (m *Machine) Refuse(r filters.Refusal) Output {
 		Headers: &extproc.HeaderMutation{SetHeaders: make([]*corev3.HeaderValueOption, 0, len(reply.Headers))},
 		Body:    reply.Body,
 		Details: "bartizan_" + string(r.Kind),
+	}
+	if r.Challenge != "" {
+		reply.Headers = append(reply.Headers, filters.Header{Name: "www-authenticate", Value: r.Challenge})
 	}
 	for _, h := range reply.Headers {
 		immediate.Headers.SetHeaders = append(immediate.Headers.SetHeaders, setHeader(h.Name, h.Value))

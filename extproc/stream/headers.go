@@ -17,6 +17,7 @@ type headers struct {
 	mediaType          string
 	requestID          string
 	credentials        []credential      // as sent, in order
+	upstream           []credential      // what the caller brings for the upstream itself
 	forged             []string          // names of headers that are ours to set
 	caller             string            // sealed by the aggregator, or forged
 	rest               map[string]string // everything else that is no credential
@@ -26,6 +27,9 @@ type headers struct {
 type credential struct{ name, value string }
 
 // LogValue and String are absent on purpose: a credential is never formatted. It lives for one call of identify.
+
+// upstreamHeader is where a caller puts his own credential for an upstream with passthrough. It becomes Authorization there.
+const upstreamHeader = ownPrefix + "upstream-authorization"
 
 // ownPrefix is what the names of our own headers begin with.
 const ownPrefix = "x-bartizan-"
@@ -55,6 +59,8 @@ func readHeaders(m *corev3.HeaderMap) headers {
 			h.requestID = value
 		case "x-api-key", "x-goog-api-key", "authorization":
 			h.credentials = append(h.credentials, credential{name, value})
+		case upstreamHeader:
+			h.upstream = append(h.upstream, credential{name, value})
 		case "cookie", "proxy-authorization", "set-cookie":
 			// never of use to a rule, always a secret
 		default:

@@ -1,39 +1,118 @@
 package stream
 
 import (
+	"regexp"
+	"slices"
 	"strings"
+
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"bartizan/extproc/bundle"
 	"bartizan/filters"
 )
 
-// identify finds who calls by the virtual key in x-api-key, x-goog-api-key or Authorization: Bearer. An agent may send two
-// (Claude Code does with ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN both set); they must be the same key.
+// identify finds who calls by the key in x-api-key, x-goog-api-key or Authorization: Bearer. An agent may send two (Claude Code does
+// with ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN both set); they must be the same key. A key is a virtual key, or a token that
+// Envoy has verified: since all credentials are the same, what Envoy verified is what was sent.
 //
-// Later ways (a JWT that jwt_authn has checked, an mTLS name) are asked here first; a virtual key is the last.
-func identify(b *bundle.Bundle, in headers) (filters.Identity, *filters.Refusal) {
-	refuse := func(message string) (filters.Identity, *filters.Refusal) {
-		return filters.Identity{}, &filters.Refusal{Kind: filters.RefusedIdentity, Message: message}
+// A later way is an mTLS name.
+func identify(b *bundle.Bundle, in headers, token bundle.Token, at bundle.Entry) (filters.Identity, *filters.Refusal) {
+	key, wrong := oneKey(in.credentials)
+	if wrong != "" {
+		return filters.Identity{}, &filters.Refusal{Kind: filters.RefusedIdentity, Message: wrong}
 	}
-	key := ""
-	for _, c := range in.credentials {
+	if key == "" {
+		return filters.Identity{}, &filters.Refusal{Kind: filters.RefusedIdentity, Message: noKey(at), Challenge: challenge(at, "")}
+	}
+	if identity, known := b.Identify(key); known {
+		return identity, nil
+	}
+	if b.TakesTokens() && isToken.MatchString(key) {
+		return identifyToken(b, token, at)
+	}
+	refusal := &filters.Refusal{
+		Kind: filters.RefusedIdentity, Message: "this key is not one of the gateway's virtual keys: it is unknown, withdrawn, or a provider's own key",
+	}
+	if slices.ContainsFunc(in.credentials, credential.bearer) {
+		refusal.Challenge = challenge(at, "invalid_token")
+	}
+	return filters.Identity{}, refusal
+}
+
+func identifyToken(b *bundle.Bundle, token bundle.Token, at bundle.Entry) (filters.Identity, *filters.Refusal) {
+	if token.Failure == keysAway {
+		return filters.Identity{}, &filters.Refusal{
+			Kind: filters.RefusedOverloaded, Message: "the keys of the issuer of this token could not be fetched; try again in a moment",
+		}
+	}
+	identity, err := b.IdentifyToken(token, at.Resource)
+	if err != nil {
+		return identity, &filters.Refusal{Kind: filters.RefusedIdentity, Message: err.Error(), Challenge: challenge(at, "invalid_token")}
+	}
+	return identity, nil
+}
+
+// keysAway is how Envoy says that it could not get an issuer's keys.
+const keysAway = "Jwks remote fetch is failed"
+
+// isToken is the form of a signed JWT (RFC 7515, section 3.1).
+var isToken = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+
+// oneKey is the key that all credentials carry, or what is wrong with them.
+func oneKey(credentials []credential) (key, wrong string) {
+	for _, c := range credentials {
 		value, ok := keyOf(c)
 		switch {
 		case !ok:
-			return refuse(badForm(c.name))
+			return "", badForm(c.name)
 		case key != "" && value != key:
-			return refuse("the request carries two keys that differ: send one virtual key")
+			return "", "the request carries two keys that differ: send one key"
 		}
 		key = value
 	}
-	if key == "" {
-		return refuse("the request carries no key: send your virtual key as x-api-key or Authorization: Bearer")
+	return key, ""
+}
+
+func noKey(at bundle.Entry) string {
+	if at.MetadataURL != "" {
+		return "the request carries no token: log in, or send your virtual key as Authorization: Bearer"
 	}
-	identity, known := b.Identify(key)
-	if !known {
-		return refuse("this key is not one of the gateway's virtual keys: it is unknown, withdrawn, or a provider's own key")
+	return "the request carries no key: send your virtual key as x-api-key or Authorization: Bearer"
+}
+
+// challenge sends a client to the authorization server that the metadata of the resource name (RFC 6750, section 3; RFC 9728, section
+// 5.1). Where there is none, nothing is said: an MCP client would go looking for it.
+func challenge(at bundle.Entry, code string) string {
+	if at.MetadataURL == "" {
+		return ""
 	}
-	return identity, nil
+	text := `Bearer resource_metadata="` + at.MetadataURL + `"`
+	if code != "" {
+		text += `, error="` + code + `"`
+	}
+	if len(at.Scopes) > 0 {
+		text += `, scope="` + strings.Join(at.Scopes, " ") + `"`
+	}
+	return text
+}
+
+// lacking is what a caller who is known still has to bring: scopes, which only a token can have, and his own credential where Envoy
+// has none to put in.
+func lacking(who filters.Identity, in headers, at bundle.Entry) *filters.Refusal {
+	for _, scope := range at.Scopes {
+		if who.Method == bundle.MethodToken && !slices.Contains(who.Scopes, scope) {
+			return &filters.Refusal{
+				Kind: filters.RefusedScope, Message: "your token lacks the scope " + scope, Challenge: challenge(at, "insufficient_scope"),
+			}
+		}
+	}
+	if at.Passthrough && len(in.upstream) != 1 {
+		return &filters.Refusal{
+			Kind:    filters.RefusedIdentity,
+			Message: "this server wants your own credential for it, beside your key: send it once, as " + upstreamHeader + ": Bearer ...",
+		}
+	}
+	return nil
 }
 
 // badForm says of a header in which there is no key how to send one.
@@ -46,10 +125,30 @@ func badForm(name string) string {
 
 // keyOf takes the key out of a header. The scheme is case-insensitive (RFC 9110, 11.1).
 func keyOf(c credential) (string, bool) {
-	if c.name != "authorization" {
+	if !c.bearer() {
 		return c.value, c.value != ""
 	}
 	scheme, key, found := strings.Cut(c.value, " ")
 	key = strings.TrimSpace(key)
 	return key, found && strings.EqualFold(scheme, "bearer") && key != ""
+}
+
+func (c credential) bearer() bool { return c.name == "authorization" }
+
+// The dynamic metadata of Envoy's jwt_authn. No client can write them.
+const (
+	tokenNamespace = "envoy.filters.http.jwt_authn"
+	tokenPayload   = "payload"
+	tokenHeader    = "header"
+	tokenFailure   = "failure"
+)
+
+// readToken reads what Envoy says of the caller's token; nothing where there is none.
+func readToken(req *extproc.ProcessingRequest) bundle.Token {
+	said := req.GetMetadataContext().GetFilterMetadata()[tokenNamespace].GetFields()
+	return bundle.Token{
+		Claims:    said[tokenPayload].GetStructValue().GetFields(),
+		Algorithm: said[tokenHeader].GetStructValue().GetFields()["alg"].GetStringValue(),
+		Failure:   said[tokenFailure].GetStructValue().GetFields()["message"].GetStringValue(),
+	}
 }

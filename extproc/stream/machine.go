@@ -64,6 +64,7 @@ type Machine struct {
 
 	x        filters.Exchange
 	codec    filters.Codec
+	at       bundle.Entry
 	reader   filters.ResponseReader
 	decision filters.Decision    // about the request
 	judged   bool                // decision was taken

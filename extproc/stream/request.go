@@ -28,8 +28,12 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	if !known {
 		return m.noRoute()
 	}
+	m.at = m.cfg.Bundle.Entry(route.Name)
+	if m.at.Document != nil {
+		return m.publish(m.at.Document)
+	}
 	if !m.onBehalf(in) {
-		identity, refusal := identify(m.cfg.Bundle, in)
+		identity, refusal := identify(m.cfg.Bundle, in, readToken(req), m.at)
 		if refusal != nil {
 			return m.Refuse(*refusal)
 		}
@@ -37,6 +41,9 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	}
 	if visible, err := m.cfg.Bundle.Visible(route, &m.x); !visible {
 		return m.hidden(err)
+	}
+	if refusal := lacking(m.x.Identity, in, m.at); refusal != nil {
+		return m.Refuse(*refusal)
 	}
 	if in.encoding != "" && in.encoding != "identity" {
 		return m.Refuse(filters.Refusal{

@@ -93,6 +93,13 @@ func identityType(s *schema) *objectType {
 		}),
 		text("key", sizeName, func(x *filters.Exchange) string { return x.Identity.Key }),
 		text("method", sizeName, func(x *filters.Exchange) string { return x.Identity.Method }),
+		text("issuer", sizeName, func(x *filters.Exchange) string { return x.Identity.Issuer }),
+		of("scopes", types.NewListType(types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
+			return types.NewStringList(s.adapter, x.Identity.Scopes)
+		}),
+		of("claims", types.NewMapType(types.StringType, types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
+			return newTexts(x.Identity.Claims)
+		}),
 		nested("claimed", s.claimed, func(x *filters.Exchange) *filters.Claimed { return &x.Claimed }))
 }
 

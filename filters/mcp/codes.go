@@ -59,7 +59,7 @@ func kindStatus(kind filters.RefusalKind) int {
 		return http.StatusRequestEntityTooLarge
 	case filters.RefusedEncoding:
 		return http.StatusUnsupportedMediaType
-	case filters.RefusedIdentity, filters.RefusedOrigin: // never 401: it sends clients to register with an authorization server that is not there
+	case filters.RefusedIdentity, filters.RefusedScope, filters.RefusedOrigin: // not 401: see status
 		return http.StatusForbidden
 	case filters.RefusedUnknown:
 		return http.StatusNotFound
@@ -80,6 +80,10 @@ func kindStatus(kind filters.RefusalKind) int {
 func status(x *filters.Exchange, r filters.Refusal) int {
 	hasID := x.MCP != nil && x.MCP.ID != nil
 	switch r.Kind {
+	case filters.RefusedIdentity:
+		if r.Challenge != "" { // else never 401: it sends clients to register with an authorization server that is not there
+			return http.StatusUnauthorized
+		}
 	case filters.RefusedByPolicy, filters.RefusedInvisible:
 		if hasID {
 			return http.StatusOK

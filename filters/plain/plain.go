@@ -41,7 +41,7 @@ func status(kind filters.RefusalKind) int {
 		return http.StatusRequestEntityTooLarge
 	case filters.RefusedEncoding:
 		return http.StatusUnsupportedMediaType
-	case filters.RefusedIdentity:
+	case filters.RefusedIdentity, filters.RefusedScope:
 		return http.StatusForbidden
 	case filters.RefusedUnknown:
 		return http.StatusNotFound

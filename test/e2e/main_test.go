@@ -26,6 +26,7 @@ const (
 	vendorKey  = "sk-ant-fake-upstream"
 	openAIKey  = "sk-fake-upstream"
 	mcpToken   = "fake-mcp-token"
+	mcpClient  = "fake-mcp-client-secret" // for which the fake authorization server gives tokens
 	patience   = 20 * time.Second
 	limitBytes = 40 << 20
 )
@@ -129,7 +130,7 @@ func (w *world) prepare(ctx context.Context, o *env.FleetOptions) (err error) {
 		return err
 	}
 	o.Policies = w.repo.Dir
-	o.Secrets = map[string]string{"anthropic-key": vendorKey, "openai-key": openAIKey, "mcp-token": mcpToken}
+	o.Secrets = map[string]string{"anthropic-key": vendorKey, "openai-key": openAIKey, "mcp-token": mcpToken, "mcp-client": mcpClient}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -13,6 +14,8 @@ import (
 type MCPOptions struct {
 	// Token is what a request must present as Authorization: Bearer, and no other. Without a Token all are refused.
 	Token string
+	// Accept, where set, decides about the token in place of Token.
+	Accept func(token string) bool
 	// Listen is a loopback host:port; empty: any free port of 127.0.0.1.
 	Listen string
 	// JSON makes it answer with application/json; else every answer is a stream of server-sent events.
@@ -77,7 +80,7 @@ func (m *MCP) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got := r.Header.Values("Authorization")
 		switch {
-		case m.opts.Token == "" || len(got) != 1 || got[0] != "Bearer "+m.opts.Token:
+		case len(got) != 1 || !m.accepts(strings.TrimPrefix(got[0], "Bearer ")):
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			http.Error(w, "invalid token", http.StatusUnauthorized)
 		case r.URL.Path != MCPPath:
@@ -86,6 +89,13 @@ func (m *MCP) guard(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 		}
 	})
+}
+
+func (m *MCP) accepts(token string) bool {
+	if m.opts.Accept != nil {
+		return m.opts.Accept(token)
+	}
+	return m.opts.Token != "" && token == m.opts.Token
 }
 
 // warehouse makes the server of one session.

@@ -37,6 +37,7 @@ type Bundle struct {
 	Limits        *Limits                `protobuf:"bytes,8,opt,name=limits,proto3" json:"limits,omitempty"`
 	ToolAccess    []*ToolAccess          `protobuf:"bytes,30,rep,name=tool_access,json=toolAccess,proto3" json:"tool_access,omitempty"`
 	McpPins       []*McpPins             `protobuf:"bytes,31,rep,name=mcp_pins,json=mcpPins,proto3" json:"mcp_pins,omitempty"`
+	Issuers       []*Issuer              `protobuf:"bytes,20,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -141,14 +142,23 @@ func (x *Bundle) GetMcpPins() []*McpPins {
 	return nil
 }
 
+func (x *Bundle) GetIssuers() []*Issuer {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
 type Route struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`             // equals Envoy's route name
-	Surface       string                 `protobuf:"bytes,2,opt,name=surface,proto3" json:"surface,omitempty"`       // "llm" or "mcp"
-	Target        string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`         // Provider or McpServer
-	Dialect       string                 `protobuf:"bytes,4,opt,name=dialect,proto3" json:"dialect,omitempty"`       // llm only
-	Operation     string                 `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"`   // llm only
-	Aggregate     bool                   `protobuf:"varint,70,opt,name=aggregate,proto3" json:"aggregate,omitempty"` // mcp only: the endpoint for all servers; target is "*"
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`           // equals Envoy's route name
+	Surface       string                 `protobuf:"bytes,2,opt,name=surface,proto3" json:"surface,omitempty"`     // "llm" or "mcp"
+	Target        string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`       // Provider or McpServer
+	Dialect       string                 `protobuf:"bytes,4,opt,name=dialect,proto3" json:"dialect,omitempty"`     // llm only
+	Operation     string                 `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"` // llm only
+	Resource      *Resource              `protobuf:"bytes,20,opt,name=resource,proto3" json:"resource,omitempty"`
+	Passthrough   bool                   `protobuf:"varint,21,opt,name=passthrough,proto3" json:"passthrough,omitempty"` // the caller brings the upstream's credential
+	Aggregate     bool                   `protobuf:"varint,70,opt,name=aggregate,proto3" json:"aggregate,omitempty"`     // mcp only: the endpoint for all servers; target is "*"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,11 +228,187 @@ func (x *Route) GetOperation() string {
 	return ""
 }
 
+func (x *Route) GetResource() *Resource {
+	if x != nil {
+		return x.Resource
+	}
+	return nil
+}
+
+func (x *Route) GetPassthrough() bool {
+	if x != nil {
+		return x.Passthrough
+	}
+	return false
+}
+
 func (x *Route) GetAggregate() bool {
 	if x != nil {
 		return x.Aggregate
 	}
 	return false
+}
+
+// What a route is to OAuth. Without an issuer in the repository it is unset.
+type Resource struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                      // resource identifier (RFC 8707): the URL that callers use
+	MetadataUrl   string                 `protobuf:"bytes,2,opt,name=metadata_url,json=metadataUrl,proto3" json:"metadata_url,omitempty"` // where its metadata are (RFC 9728); empty: callers are not sent there
+	Scopes        []string               `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`                              // each of which a token must have
+	Document      []byte                 `protobuf:"bytes,4,opt,name=document,proto3" json:"document,omitempty"`                          // this route is the metadata: what it answers to everybody
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resource) Reset() {
+	*x = Resource{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resource) ProtoMessage() {}
+
+func (x *Resource) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resource.ProtoReflect.Descriptor instead.
+func (*Resource) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Resource) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Resource) GetMetadataUrl() string {
+	if x != nil {
+		return x.MetadataUrl
+	}
+	return ""
+}
+
+func (x *Resource) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Resource) GetDocument() []byte {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
+// Whose tokens are believed. Envoy checks signature, issuer and times; the rest is checked by the replica.
+type Issuer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`               // the claim iss
+	Audiences     []string               `protobuf:"bytes,3,rep,name=audiences,proto3" json:"audiences,omitempty"`   // one of which a token must have; empty: the resource of its route
+	Algorithms    []string               `protobuf:"bytes,4,rep,name=algorithms,proto3" json:"algorithms,omitempty"` // of JWS (RFC 7518)
+	User          string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`             // claim
+	Groups        string                 `protobuf:"bytes,6,opt,name=groups,proto3" json:"groups,omitempty"`         // claim; empty: no groups
+	Claims        []string               `protobuf:"bytes,7,rep,name=claims,proto3" json:"claims,omitempty"`         // what rules may read besides
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Issuer) Reset() {
+	*x = Issuer{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Issuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Issuer) ProtoMessage() {}
+
+func (x *Issuer) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
+func (*Issuer) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Issuer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Issuer) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Issuer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *Issuer) GetAlgorithms() []string {
+	if x != nil {
+		return x.Algorithms
+	}
+	return nil
+}
+
+func (x *Issuer) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Issuer) GetGroups() string {
+	if x != nil {
+		return x.Groups
+	}
+	return ""
+}
+
+func (x *Issuer) GetClaims() []string {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
 }
 
 type VirtualKey struct {
@@ -237,7 +423,7 @@ type VirtualKey struct {
 
 func (x *VirtualKey) Reset() {
 	*x = VirtualKey{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[2]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -249,7 +435,7 @@ func (x *VirtualKey) String() string {
 func (*VirtualKey) ProtoMessage() {}
 
 func (x *VirtualKey) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[2]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -262,7 +448,7 @@ func (x *VirtualKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VirtualKey.ProtoReflect.Descriptor instead.
 func (*VirtualKey) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{2}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *VirtualKey) GetName() string {
@@ -312,7 +498,7 @@ type McpServer struct {
 
 func (x *McpServer) Reset() {
 	*x = McpServer{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[3]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +510,7 @@ func (x *McpServer) String() string {
 func (*McpServer) ProtoMessage() {}
 
 func (x *McpServer) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[3]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +523,7 @@ func (x *McpServer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpServer.ProtoReflect.Descriptor instead.
 func (*McpServer) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{3}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *McpServer) GetName() string {
@@ -433,7 +619,7 @@ type ToolAccess struct {
 
 func (x *ToolAccess) Reset() {
 	*x = ToolAccess{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +631,7 @@ func (x *ToolAccess) String() string {
 func (*ToolAccess) ProtoMessage() {}
 
 func (x *ToolAccess) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[4]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +644,7 @@ func (x *ToolAccess) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolAccess.ProtoReflect.Descriptor instead.
 func (*ToolAccess) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{4}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ToolAccess) GetName() string {
@@ -522,7 +708,7 @@ type McpPins struct {
 
 func (x *McpPins) Reset() {
 	*x = McpPins{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +720,7 @@ func (x *McpPins) String() string {
 func (*McpPins) ProtoMessage() {}
 
 func (x *McpPins) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[5]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +733,7 @@ func (x *McpPins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpPins.ProtoReflect.Descriptor instead.
 func (*McpPins) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{5}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *McpPins) GetName() string {
@@ -582,7 +768,7 @@ type McpPinnedKind struct {
 
 func (x *McpPinnedKind) Reset() {
 	*x = McpPinnedKind{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +780,7 @@ func (x *McpPinnedKind) String() string {
 func (*McpPinnedKind) ProtoMessage() {}
 
 func (x *McpPinnedKind) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[6]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +793,7 @@ func (x *McpPinnedKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpPinnedKind.ProtoReflect.Descriptor instead.
 func (*McpPinnedKind) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{6}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *McpPinnedKind) GetKind() string {
@@ -634,7 +820,7 @@ type McpPin struct {
 
 func (x *McpPin) Reset() {
 	*x = McpPin{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +832,7 @@ func (x *McpPin) String() string {
 func (*McpPin) ProtoMessage() {}
 
 func (x *McpPin) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +845,7 @@ func (x *McpPin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpPin.ProtoReflect.Descriptor instead.
 func (*McpPin) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{7}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *McpPin) GetName() string {
@@ -690,7 +876,7 @@ type McpTool struct {
 
 func (x *McpTool) Reset() {
 	*x = McpTool{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +888,7 @@ func (x *McpTool) String() string {
 func (*McpTool) ProtoMessage() {}
 
 func (x *McpTool) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +901,7 @@ func (x *McpTool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpTool.ProtoReflect.Descriptor instead.
 func (*McpTool) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{8}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *McpTool) GetName() string {
@@ -769,7 +955,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +967,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +980,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{9}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Policy) GetName() string {
@@ -866,7 +1052,7 @@ type Expression struct {
 
 func (x *Expression) Reset() {
 	*x = Expression{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1064,7 @@ func (x *Expression) String() string {
 func (*Expression) ProtoMessage() {}
 
 func (x *Expression) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1077,7 @@ func (x *Expression) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression.ProtoReflect.Descriptor instead.
 func (*Expression) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{10}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Expression) GetText() string {
@@ -932,7 +1118,7 @@ type Variable struct {
 
 func (x *Variable) Reset() {
 	*x = Variable{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1130,7 @@ func (x *Variable) String() string {
 func (*Variable) ProtoMessage() {}
 
 func (x *Variable) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1143,7 @@ func (x *Variable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variable.ProtoReflect.Descriptor instead.
 func (*Variable) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{11}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Variable) GetName() string {
@@ -989,7 +1175,7 @@ type Rule struct {
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1187,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1200,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{12}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Rule) GetName() string {
@@ -1077,7 +1263,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1275,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1288,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{13}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Audit) GetMode() string {
@@ -1135,7 +1321,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1333,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1346,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{14}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Limits) GetRequestBytes() int64 {
@@ -1174,7 +1360,7 @@ var File_xds_bundlepb_bundle_proto protoreflect.FileDescriptor
 
 const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\n" +
-	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\x86\x04\n" +
+	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\xbc\x04\n" +
 	"\x06Bundle\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x121\n" +
@@ -1187,14 +1373,32 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x06limits\x18\b \x01(\v2\x1a.bartizan.bundle.v1.LimitsR\x06limits\x12?\n" +
 	"\vtool_access\x18\x1e \x03(\v2\x1e.bartizan.bundle.v1.ToolAccessR\n" +
 	"toolAccess\x126\n" +
-	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\"\xa3\x01\n" +
+	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\x124\n" +
+	"\aissuers\x18\x14 \x03(\v2\x1a.bartizan.bundle.v1.IssuerR\aissuers\"\xff\x01\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asurface\x18\x02 \x01(\tR\asurface\x12\x16\n" +
 	"\x06target\x18\x03 \x01(\tR\x06target\x12\x18\n" +
 	"\adialect\x18\x04 \x01(\tR\adialect\x12\x1c\n" +
-	"\toperation\x18\x05 \x01(\tR\toperation\x12\x1c\n" +
-	"\taggregate\x18F \x01(\bR\taggregate\"d\n" +
+	"\toperation\x18\x05 \x01(\tR\toperation\x128\n" +
+	"\bresource\x18\x14 \x01(\v2\x1c.bartizan.bundle.v1.ResourceR\bresource\x12 \n" +
+	"\vpassthrough\x18\x15 \x01(\bR\vpassthrough\x12\x1c\n" +
+	"\taggregate\x18F \x01(\bR\taggregate\"q\n" +
+	"\bResource\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\fmetadata_url\x18\x02 \x01(\tR\vmetadataUrl\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x1a\n" +
+	"\bdocument\x18\x04 \x01(\fR\bdocument\"\xb0\x01\n" +
+	"\x06Issuer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x1c\n" +
+	"\taudiences\x18\x03 \x03(\tR\taudiences\x12\x1e\n" +
+	"\n" +
+	"algorithms\x18\x04 \x03(\tR\n" +
+	"algorithms\x12\x12\n" +
+	"\x04user\x18\x05 \x01(\tR\x04user\x12\x16\n" +
+	"\x06groups\x18\x06 \x01(\tR\x06groups\x12\x16\n" +
+	"\x06claims\x18\a \x03(\tR\x06claims\"d\n" +
 	"\n" +
 	"VirtualKey\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -1304,53 +1508,57 @@ func file_xds_bundlepb_bundle_proto_rawDescGZIP() []byte {
 	return file_xds_bundlepb_bundle_proto_rawDescData
 }
 
-var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_xds_bundlepb_bundle_proto_goTypes = []any{
 	(*Bundle)(nil),        // 0: bartizan.bundle.v1.Bundle
 	(*Route)(nil),         // 1: bartizan.bundle.v1.Route
-	(*VirtualKey)(nil),    // 2: bartizan.bundle.v1.VirtualKey
-	(*McpServer)(nil),     // 3: bartizan.bundle.v1.McpServer
-	(*ToolAccess)(nil),    // 4: bartizan.bundle.v1.ToolAccess
-	(*McpPins)(nil),       // 5: bartizan.bundle.v1.McpPins
-	(*McpPinnedKind)(nil), // 6: bartizan.bundle.v1.McpPinnedKind
-	(*McpPin)(nil),        // 7: bartizan.bundle.v1.McpPin
-	(*McpTool)(nil),       // 8: bartizan.bundle.v1.McpTool
-	(*Policy)(nil),        // 9: bartizan.bundle.v1.Policy
-	(*Expression)(nil),    // 10: bartizan.bundle.v1.Expression
-	(*Variable)(nil),      // 11: bartizan.bundle.v1.Variable
-	(*Rule)(nil),          // 12: bartizan.bundle.v1.Rule
-	(*Audit)(nil),         // 13: bartizan.bundle.v1.Audit
-	(*Limits)(nil),        // 14: bartizan.bundle.v1.Limits
-	nil,                   // 15: bartizan.bundle.v1.McpServer.LabelsEntry
-	nil,                   // 16: bartizan.bundle.v1.ToolAccess.LabelsEntry
+	(*Resource)(nil),      // 2: bartizan.bundle.v1.Resource
+	(*Issuer)(nil),        // 3: bartizan.bundle.v1.Issuer
+	(*VirtualKey)(nil),    // 4: bartizan.bundle.v1.VirtualKey
+	(*McpServer)(nil),     // 5: bartizan.bundle.v1.McpServer
+	(*ToolAccess)(nil),    // 6: bartizan.bundle.v1.ToolAccess
+	(*McpPins)(nil),       // 7: bartizan.bundle.v1.McpPins
+	(*McpPinnedKind)(nil), // 8: bartizan.bundle.v1.McpPinnedKind
+	(*McpPin)(nil),        // 9: bartizan.bundle.v1.McpPin
+	(*McpTool)(nil),       // 10: bartizan.bundle.v1.McpTool
+	(*Policy)(nil),        // 11: bartizan.bundle.v1.Policy
+	(*Expression)(nil),    // 12: bartizan.bundle.v1.Expression
+	(*Variable)(nil),      // 13: bartizan.bundle.v1.Variable
+	(*Rule)(nil),          // 14: bartizan.bundle.v1.Rule
+	(*Audit)(nil),         // 15: bartizan.bundle.v1.Audit
+	(*Limits)(nil),        // 16: bartizan.bundle.v1.Limits
+	nil,                   // 17: bartizan.bundle.v1.McpServer.LabelsEntry
+	nil,                   // 18: bartizan.bundle.v1.ToolAccess.LabelsEntry
 }
 var file_xds_bundlepb_bundle_proto_depIdxs = []int32{
 	1,  // 0: bartizan.bundle.v1.Bundle.routes:type_name -> bartizan.bundle.v1.Route
-	2,  // 1: bartizan.bundle.v1.Bundle.virtual_keys:type_name -> bartizan.bundle.v1.VirtualKey
-	3,  // 2: bartizan.bundle.v1.Bundle.mcp_servers:type_name -> bartizan.bundle.v1.McpServer
-	9,  // 3: bartizan.bundle.v1.Bundle.policies:type_name -> bartizan.bundle.v1.Policy
-	13, // 4: bartizan.bundle.v1.Bundle.audit:type_name -> bartizan.bundle.v1.Audit
-	14, // 5: bartizan.bundle.v1.Bundle.limits:type_name -> bartizan.bundle.v1.Limits
-	4,  // 6: bartizan.bundle.v1.Bundle.tool_access:type_name -> bartizan.bundle.v1.ToolAccess
-	5,  // 7: bartizan.bundle.v1.Bundle.mcp_pins:type_name -> bartizan.bundle.v1.McpPins
-	8,  // 8: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
-	15, // 9: bartizan.bundle.v1.McpServer.labels:type_name -> bartizan.bundle.v1.McpServer.LabelsEntry
-	10, // 10: bartizan.bundle.v1.McpServer.visible_to:type_name -> bartizan.bundle.v1.Expression
-	16, // 11: bartizan.bundle.v1.ToolAccess.labels:type_name -> bartizan.bundle.v1.ToolAccess.LabelsEntry
-	10, // 12: bartizan.bundle.v1.ToolAccess.expression:type_name -> bartizan.bundle.v1.Expression
-	6,  // 13: bartizan.bundle.v1.McpPins.kinds:type_name -> bartizan.bundle.v1.McpPinnedKind
-	7,  // 14: bartizan.bundle.v1.McpPinnedKind.pins:type_name -> bartizan.bundle.v1.McpPin
-	10, // 15: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
-	11, // 16: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
-	12, // 17: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
-	10, // 18: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
-	10, // 19: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
-	10, // 20: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	4,  // 1: bartizan.bundle.v1.Bundle.virtual_keys:type_name -> bartizan.bundle.v1.VirtualKey
+	5,  // 2: bartizan.bundle.v1.Bundle.mcp_servers:type_name -> bartizan.bundle.v1.McpServer
+	11, // 3: bartizan.bundle.v1.Bundle.policies:type_name -> bartizan.bundle.v1.Policy
+	15, // 4: bartizan.bundle.v1.Bundle.audit:type_name -> bartizan.bundle.v1.Audit
+	16, // 5: bartizan.bundle.v1.Bundle.limits:type_name -> bartizan.bundle.v1.Limits
+	6,  // 6: bartizan.bundle.v1.Bundle.tool_access:type_name -> bartizan.bundle.v1.ToolAccess
+	7,  // 7: bartizan.bundle.v1.Bundle.mcp_pins:type_name -> bartizan.bundle.v1.McpPins
+	3,  // 8: bartizan.bundle.v1.Bundle.issuers:type_name -> bartizan.bundle.v1.Issuer
+	2,  // 9: bartizan.bundle.v1.Route.resource:type_name -> bartizan.bundle.v1.Resource
+	10, // 10: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
+	17, // 11: bartizan.bundle.v1.McpServer.labels:type_name -> bartizan.bundle.v1.McpServer.LabelsEntry
+	12, // 12: bartizan.bundle.v1.McpServer.visible_to:type_name -> bartizan.bundle.v1.Expression
+	18, // 13: bartizan.bundle.v1.ToolAccess.labels:type_name -> bartizan.bundle.v1.ToolAccess.LabelsEntry
+	12, // 14: bartizan.bundle.v1.ToolAccess.expression:type_name -> bartizan.bundle.v1.Expression
+	8,  // 15: bartizan.bundle.v1.McpPins.kinds:type_name -> bartizan.bundle.v1.McpPinnedKind
+	9,  // 16: bartizan.bundle.v1.McpPinnedKind.pins:type_name -> bartizan.bundle.v1.McpPin
+	12, // 17: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
+	13, // 18: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
+	14, // 19: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
+	12, // 20: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
+	12, // 21: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
+	12, // 22: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_xds_bundlepb_bundle_proto_init() }
@@ -1358,14 +1566,14 @@ func file_xds_bundlepb_bundle_proto_init() {
 	if File_xds_bundlepb_bundle_proto != nil {
 		return
 	}
-	file_xds_bundlepb_bundle_proto_msgTypes[8].OneofWrappers = []any{}
+	file_xds_bundlepb_bundle_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xds_bundlepb_bundle_proto_rawDesc), len(file_xds_bundlepb_bundle_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -30,8 +30,21 @@ type Upstream struct {
 type Credential struct {
 	Secret string // file name below the secrets folder
 	Header string
-	Prefix string // put before the secret, such as "Bearer "
+	Prefix string       // put before the secret, such as "Bearer "
+	Client *ClientGrant // not nil: what is presented is a bearer token that the secret buys
 }
+
+// ClientGrant is OAuth's client credentials grant (RFC 6749, section 4.4). The client's secret is Credential.Secret.
+type ClientGrant struct {
+	Endpoint Site // of tokens
+	ClientID string
+	InBody   bool // the client is named in the body instead of an Authorization header
+	Scopes   []string
+	Params   []Param // sent besides, such as audience or resource
+}
+
+// Param is one parameter of a form.
+type Param struct{ Name, Value string }
 
 // Cluster builds the upstream's cluster.
 func Cluster(u *Upstream) *clusterv3.Cluster {

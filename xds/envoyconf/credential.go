@@ -1,11 +1,14 @@
 package envoyconf
 
 import (
+	"time"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	injectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/credential_injector/v3"
 	upstreamcodecv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/upstream_codec/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	genericv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/injected_credentials/generic/v3"
+	oauth2v3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/injected_credentials/oauth2/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
@@ -16,17 +19,41 @@ func upstreamFilters(c *Credential) []*hcmv3.HttpFilter {
 	if c == nil {
 		return []*hcmv3.HttpFilter{codec}
 	}
-	generic := &genericv3.Generic{
-		Credential:        &tlsv3.SdsSecretConfig{Name: secretName(c.Secret), SdsConfig: ownStream()},
-		Header:            c.Header,
-		HeaderValuePrefix: c.Prefix,
-	}
 	injector := httpFilter("credential_injector", &injectorv3.CredentialInjector{
 		Overwrite:                     true,
 		AllowRequestWithoutCredential: false,
-		Credential:                    &corev3.TypedExtensionConfig{Name: "generic", TypedConfig: pack(generic)},
+		Credential:                    c.extension(),
 	})
 	return []*hcmv3.HttpFilter{injector, codec}
+}
+
+func (c *Credential) extension() *corev3.TypedExtensionConfig {
+	secret := &tlsv3.SdsSecretConfig{Name: secretName(c.Secret), SdsConfig: ownStream()}
+	if c.Client != nil {
+		return &corev3.TypedExtensionConfig{Name: "oauth2", TypedConfig: pack(c.Client.config(secret))}
+	}
+	return &corev3.TypedExtensionConfig{Name: "generic", TypedConfig: pack(&genericv3.Generic{
+		Credential: secret, Header: c.Header, HeaderValuePrefix: c.Prefix,
+	})}
+}
+
+// config lets Envoy fetch the token, and a new one before it expires.
+func (g *ClientGrant) config(secret *tlsv3.SdsSecretConfig) *oauth2v3.OAuth2 {
+	config := &oauth2v3.OAuth2{
+		TokenEndpoint: g.Endpoint.uri(),
+		Scopes:        g.Scopes,
+		FlowType: &oauth2v3.OAuth2_ClientCredentials_{ClientCredentials: &oauth2v3.OAuth2_ClientCredentials{
+			ClientId: g.ClientID, ClientSecret: secret,
+		}},
+		TokenFetchRetryInterval: duration(time.Second), // the first try always fails: the secret is on its way
+	}
+	if g.InBody {
+		config.GetClientCredentials().AuthType = oauth2v3.OAuth2_URL_ENCODED_BODY
+	}
+	for _, p := range g.Params {
+		config.EndpointParams = append(config.EndpointParams, &oauth2v3.OAuth2_EndpointParameter{Name: p.Name, Value: p.Value})
+	}
+	return config
 }
 
 // ownStream asks the control server for one secret on a stream of its own (its SecretDiscoveryService). On the common ADS stream

@@ -35,6 +35,7 @@ const (
 	ListenerGate    = "_gate"     // by which the MCP aggregator comes in; no listener of a Gateway can have the name
 	FilterExtProc   = "ext_proc"  // name of the HTTP filter
 	FilterStamp     = "the_stamp" // name of the HTTP filter
+	FilterJWT       = "jwt_authn" // name of the HTTP filter
 )
 
 // Memory per connection, on both sides: 100 clients that read nothing cost 9 MB with these and 250 MB with Envoy's defaults.

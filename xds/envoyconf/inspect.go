@@ -40,7 +40,9 @@ func extProc() *hcmv3.HttpFilter {
 		// extproc sees Envoy's own answers too: "via_upstream" tells that an answer is none of them.
 		ResponseAttributes: []string{"response.code_details"},
 		MetadataOptions: &extprocv3.MetadataOptions{
-			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{Namespace}},
+			ForwardingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{TokenNamespace}},
+			// Metadata come with every message: once a token is read, extproc takes its claims out again.
+			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{Namespace, TokenNamespace}},
 		},
 		MutationRules: &mutationv3.HeaderMutationRules{DisallowSystem: yes(), DisallowIsError: yes()},
 		StatPrefix:    Namespace,

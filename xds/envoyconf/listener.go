@@ -29,11 +29,12 @@ func (e Endpoint) address() *corev3.Address {
 
 // Edge is what all listeners of a gateway share.
 type Edge struct {
-	Voices []Voice // how to refuse, per route; see [Voice]
-	Bare   bool    // no inspection at all: neither ext_proc nor stamp nor log. Only to measure what inspection costs
+	Voices  []Voice  // how to refuse, per route; see [Voice]
+	Issuers []Issuer // whose tokens are verified
+	Bare    bool     // no inspection at all: neither ext_proc nor stamp nor log. Only to measure what inspection costs
 }
 
-// Listener builds one listener. Its filters stand in this order: ext_proc judges, the stamp lets judged requests through, the
+// Listener builds one listener. Its filters stand in this order: jwt_authn verifies tokens, ext_proc judges, the stamp lets judged requests through, the
 // router forwards. Routes come by RDS under [RouteConfigName].
 func Listener(at Endpoint, edge Edge) *listenerv3.Listener {
 	return &listenerv3.Listener{
@@ -63,8 +64,10 @@ func connectionManager(at Endpoint, edge Edge) *hcmv3.HttpConnectionManager {
 		LocalReplyConfig: localReplies(edge.Voices),
 	}
 	if !edge.Bare {
-		// jwt_authn will stand before these two, once Gateway has issuers.
 		m.HttpFilters = []*hcmv3.HttpFilter{extProc(), stamp(), router()}
+		if len(edge.Issuers) > 0 {
+			m.HttpFilters = append([]*hcmv3.HttpFilter{jwtAuthn(edge.Issuers)}, m.HttpFilters...)
+		}
 		m.AccessLog = accessLogs()
 	}
 	distrustClient(m)

@@ -12,11 +12,11 @@ import (
 
 // Route leads one path of the gateway to one path of an upstream.
 type Route struct {
-	Name     string   // the key of the bundle: extproc knows the route by it
-	Path     string   // on the gateway: exact, without query
-	Methods  []string // admitted on it; others fall to [RouteNone]
-	Upstream *Upstream
-	Rewrite  string // path at the upstream; the query goes along
+	Name     string    // the key of the bundle: extproc knows the route by it
+	Path     string    // on the gateway: exact, without query
+	Methods  []string  // admitted on it; others fall to [RouteNone]
+	Upstream *Upstream // nil: extproc answers
+	Rewrite  string    // path at the upstream; the query goes along
 }
 
 // bodySlack is what Envoy admits beyond the gateway's limit, so that a body that is a little too large is refused by extproc, in
@@ -44,21 +44,25 @@ func Routes(routes []Route, requestBytes int64) *routev3.RouteConfiguration {
 }
 
 func (r Route) build() *routev3.Route {
-	return &routev3.Route{
+	route := &routev3.Route{
 		Name: r.Name,
 		Match: &routev3.RouteMatch{
 			PathSpecifier: &routev3.RouteMatch_Path{Path: r.Path},
 			Headers:       []*routev3.HeaderMatcher{methods(r.Methods)},
 		},
-		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+		Action: nowhere(),
+	}
+	if r.Upstream != nil {
+		route.Action = &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: r.Upstream.Cluster},
 			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: r.Upstream.authority()},
 			PrefixRewrite:        r.Rewrite,   // with an exact match: the whole path, without the query
 			Timeout:              duration(0), // an answer may stream for hours; the idle timeout ends the dead ones
 			IdleTimeout:          duration(streamIdle),
 			// No retry policy: a model call costs money and a tool call may write.
-		}},
+		}}
 	}
+	return route
 }
 
 // methods matches any of the names. They are tokens of upper-case letters, so they need no quoting in the expression.
@@ -74,8 +78,13 @@ func none() *routev3.Route {
 	return &routev3.Route{
 		Name:   RouteNone,
 		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
-		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 404}},
+		Action: nowhere(),
 	}
+}
+
+// nowhere has no upstream to reach, should extproc not answer.
+func nowhere() *routev3.Route_DirectResponse {
+	return &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 404}}
 }
 
 // authority is the Host header of the upstream: the port only where the scheme does not imply it (RFC 9110, section 4.2).

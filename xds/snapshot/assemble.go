@@ -39,11 +39,18 @@ func (r *repository) plan(commit string) *plan {
 		Commit: commit, VirtualKeys: slices.Concat(r.gateway.keys, r.keys), Policies: bundlePolicies(r.policies), Audit: r.gateway.audit, Limits: r.gateway.limits,
 		ToolAccess: bundleAccess(r.access), McpPins: bundlePins(r.pins),
 	}}
+	for _, i := range r.gateway.issuers {
+		p.bundle.Issuers = append(p.bundle.Issuers, i.bundle)
+		if i.conf.Keys != nil {
+			p.lead(i.conf.Keys.Upstream)
+		}
+	}
 	for _, one := range r.providers {
 		routes, conf := one.routes()
 		p.bundle.Routes, p.routes = append(p.bundle.Routes, routes...), append(p.routes, conf...)
-		p.upstreams = append(p.upstreams, one.upstream)
+		p.lead(one.upstream)
 		for _, route := range routes {
+			route.Resource = r.gateway.resource("/" + one.name)
 			p.dialects[route.Dialect] = append(p.dialects[route.Dialect], route.Name)
 		}
 	}
@@ -51,11 +58,30 @@ func (r *repository) plan(commit string) *plan {
 		route, conf := one.route()
 		p.bundle.Routes, p.routes = append(p.bundle.Routes, route), append(p.routes, conf)
 		p.bundle.McpServers = append(p.bundle.McpServers, one.bundle())
-		p.upstreams = append(p.upstreams, one.upstream)
+		p.discover(r.gateway, route, one.virtualPath(), values(one.scopes))
+		p.lead(one.upstream)
 		p.servers = append(p.servers, route.Name)
 	}
 	r.addAggregate(p)
 	return p
+}
+
+// lead adds an upstream, and where its tokens come from.
+func (p *plan) lead(u *envoyconf.Upstream) {
+	p.upstreams = append(p.upstreams, u)
+	if u.Credential != nil && u.Credential.Client != nil {
+		p.upstreams = append(p.upstreams, u.Credential.Client.Endpoint.Upstream)
+	}
+}
+
+// discover tells callers of an MCP route who gives tokens for it, where anybody does.
+func (p *plan) discover(g *gateway, route *bundlepb.Route, path string, scopes []string) {
+	if len(g.issuers) == 0 {
+		return
+	}
+	resource, found, conf := g.discoverable(path, route.GetTarget(), scopes)
+	route.Resource = resource
+	p.bundle.Routes, p.routes = append(p.bundle.Routes, found), append(p.routes, conf)
 }
 
 func (p *plan) sort() {
@@ -76,7 +102,7 @@ func byName[T interface{ GetName() string }](a, b T) int {
 }
 
 func (r *repository) resources(p *plan) Resources {
-	edge := envoyconf.Edge{Voices: p.voices(), Bare: r.opt.Bare}
+	edge := envoyconf.Edge{Voices: p.voices(), Issuers: r.gateway.believed(p), Bare: r.opt.Bare}
 	var out Resources
 	endpoints := slices.SortedFunc(slices.Values(r.gateway.listeners), func(a, b envoyconf.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
 	if p.gate {

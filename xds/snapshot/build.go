@@ -131,12 +131,25 @@ func (r *repository) finish() {
 	_, errs := policy.Compile(r.policies)
 	r.report(errs...)
 	r.registry()
+	r.scopes()
 	if r.gateway == nil && len(r.errs) == 0 { // with errors, the Gateway may be what could not be read
 		r.report(&manifest.Error{
 			Position: manifest.Position{File: ".", Line: 1, Column: 1},
 			Message:  "the repository has no " + kindGateway,
 			Hint:     "add one document with kind: " + kindGateway,
 		})
+	}
+}
+
+// scopes are asked of tokens, and without an issuer there are none.
+func (r *repository) scopes() {
+	if r.gateway == nil || len(r.gateway.issuers) > 0 {
+		return
+	}
+	for _, s := range r.servers {
+		if len(s.scopes) > 0 {
+			r.report(s.scopes[0].Errorf("add one to the Gateway", "scopes are asked of tokens, and the repository has no issuer"))
+		}
 	}
 }
 

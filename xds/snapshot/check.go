@@ -3,6 +3,7 @@ package snapshot
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"bartizan/filters/manifest"
 )
@@ -61,6 +62,19 @@ func (c *checker) number(s manifest.String, fallback, low, high int64) int64 {
 		return fallback
 	}
 	return n
+}
+
+// duration reads a duration within [low, high]; absent: fallback.
+func (c *checker) duration(s manifest.String, fallback, low, high time.Duration) time.Duration {
+	if isAbsent(s) {
+		return fallback
+	}
+	d, err := time.ParseDuration(s.Value)
+	if err != nil || d < low || d > high {
+		c.add(s.Errorf("as in 30s or 5m", "want a duration from %s to %s", low, high))
+		return fallback
+	}
+	return d
 }
 
 // unquoted is an error that does not show the text: somebody may have put a key or a password there.

@@ -16,11 +16,13 @@ const (
 	maxRequestBytes     = 128 << 20
 )
 
-// gatewaySpec is the YAML of a Gateway. Issuers (JWT) will have their field here.
+// gatewaySpec is the YAML of a Gateway.
 type gatewaySpec struct {
 	Position    manifest.Position `yaml:"-"`
+	URL         manifest.String   `yaml:"url"` // as callers reach it, behind whatever stands before it
 	Listeners   []listenerSpec    `yaml:"listeners"`
 	VirtualKeys []keySpec         `yaml:"virtualKeys"`
+	Issuers     []issuerSpec      `yaml:"issuers"`
 	Audit       auditSpec         `yaml:"audit"`
 	Limits      limitsSpec        `yaml:"limits"`
 	MCP         mcpSpec           `yaml:"mcp"`
@@ -64,8 +66,10 @@ type mcpSpec struct {
 
 // gateway is a checked Gateway.
 type gateway struct {
+	url       string // scheme and authority; empty: not named
 	listeners []envoyconf.Endpoint
 	keys      []*bundlepb.VirtualKey
+	issuers   []issuer // by name
 	audit     *bundlepb.Audit
 	limits    *bundlepb.Limits
 	aggregate bool // one endpoint for all MCP servers
@@ -83,8 +87,10 @@ func (r *repository) addGateway(doc *manifest.Document) {
 	}
 	c := checker{doc: doc}
 	r.gateway = &gateway{
+		url:       c.externalURL(spec),
 		listeners: c.listeners(spec),
 		keys:      c.keys(spec.VirtualKeys, r.known),
+		issuers:   c.issuers(spec.Issuers, r.opt),
 		audit:     c.audit(spec.Audit),
 		aggregate: spec.MCP.Aggregate,
 		limits:    &bundlepb.Limits{RequestBytes: c.number(spec.Limits.RequestBytes, defaultRequestBytes, 1, maxRequestBytes)},

@@ -21,6 +21,7 @@ type serverSpec struct {
 	Position   manifest.Position `yaml:"-"`
 	URL        manifest.String   `yaml:"url"`
 	Credential *credentialSpec   `yaml:"credential"`
+	Scopes     []manifest.String `yaml:"scopes"` // each of which a caller's token must have
 	Tools      []toolSpec        `yaml:"tools"`
 
 	Transport      manifest.String   `yaml:"transport"`      // streamable-http, the default and the only one
@@ -64,13 +65,14 @@ var toolName = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,128}$`)
 
 // server is a checked McpServer.
 type server struct {
-	name     string
-	upstream *envoyconf.Upstream
-	path     string
-	tools    []*bundlepb.McpTool
-	file     string
-
-	registered access.Server // what the registry says; of its tools only the names
+	name        string
+	upstream    *envoyconf.Upstream
+	path        string
+	passthrough bool
+	scopes      []manifest.String
+	tools       []*bundlepb.McpTool
+	file        string
+	registered  access.Server // what the registry says; of its tools only the names
 }
 
 func (r *repository) addServer(doc *manifest.Document) {
@@ -84,14 +86,16 @@ func (r *repository) addServer(doc *manifest.Document) {
 	c.oneOf(spec.Transport, "", "streamable-http")
 	at := c.url(spec.URL, spec.Position)
 	credential := c.credential(spec.Credential, "authorization", "Bearer ")
+	c.scopes(spec.Scopes)
 	r.servers = append(r.servers, &server{
-		name:     doc.Name,
-		upstream: at.upstream("mcp/"+doc.Name, credential, r.opt),
-		path:     cmp.Or(at.path, "/"),
-		tools:    c.tools(spec.Tools),
-		file:     doc.NameText().File,
-
-		registered: c.registered(doc, spec),
+		name:        doc.Name,
+		upstream:    at.upstream("mcp/"+doc.Name, credential, r.opt),
+		path:        cmp.Or(at.path, "/"),
+		passthrough: spec.Credential != nil && spec.Credential.Passthrough,
+		scopes:      spec.Scopes,
+		tools:       c.tools(spec.Tools),
+		file:        doc.NameText().File,
+		registered:  c.registered(doc, spec),
 	})
 	r.report(c.errs...)
 }
@@ -185,9 +189,11 @@ func (c *checker) tools(specs []toolSpec) []*bundlepb.McpTool {
 
 func (s *server) routeName() string { return "mcp/" + s.name }
 
+func (s *server) virtualPath() string { return "/mcp/" + s.name }
+
 // route: all methods of the transport go to the one route; which of them are admitted is extproc's to say.
 func (s *server) route() (*bundlepb.Route, envoyconf.Route) {
 	methods := []string{http.MethodPost, http.MethodGet, http.MethodDelete}
-	return &bundlepb.Route{Name: s.routeName(), Surface: string(filters.SurfaceMCP), Target: s.name},
-		envoyconf.Route{Name: s.routeName(), Path: "/mcp/" + s.name, Methods: methods, Upstream: s.upstream, Rewrite: s.path}
+	return &bundlepb.Route{Name: s.routeName(), Surface: string(filters.SurfaceMCP), Target: s.name, Passthrough: s.passthrough},
+		envoyconf.Route{Name: s.routeName(), Path: s.virtualPath(), Methods: methods, Upstream: s.upstream, Rewrite: s.path}
 }

@@ -46,6 +46,9 @@ func (r *repository) addProvider(doc *manifest.Document) {
 func (c *checker) provider(name string, spec providerSpec, opt Options) *provider {
 	dialect := c.dialect(spec.Dialect, spec.Position)
 	at := c.url(spec.URL, spec.Position)
+	if spec.Credential != nil && spec.Credential.Passthrough {
+		c.add(&manifest.Error{Position: spec.Credential.Position, Message: "only an McpServer may have passthrough", Text: "credential"})
+	}
 	credential := c.credential(spec.Credential, dialect.CredentialHeader, dialect.CredentialPrefix)
 	return &provider{
 		name:       name,

@@ -1,9 +1,11 @@
 package snapshot
 
 import (
+	"maps"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,12 +77,27 @@ func (c *checker) port(u *url.URL, s manifest.String) uint32 {
 	}
 }
 
-// credentialSpec is the YAML of a credential. The secret's content is in no document: Envoy reads the file.
+// credentialSpec is the YAML of a credential, one of three: a secret that is sent as it is; a client's secret, for which an
+// authorization server gives tokens; or whatever the caller brings for this upstream. A secret's content is in no document: Envoy
+// reads the file.
 type credentialSpec struct {
-	Position manifest.Position `yaml:"-"`
-	Secret   manifest.String   `yaml:"secret"`
-	Header   manifest.String   `yaml:"header"`
-	Prefix   *manifest.String  `yaml:"prefix"`
+	Position    manifest.Position `yaml:"-"`
+	Secret      manifest.String   `yaml:"secret"`
+	Header      manifest.String   `yaml:"header"`
+	Prefix      *manifest.String  `yaml:"prefix"`
+	Client      *clientSpec       `yaml:"oauthClientCredentials"`
+	Passthrough bool              `yaml:"passthrough"` // of MCP servers only
+}
+
+// clientSpec is the YAML of OAuth's client credentials grant.
+type clientSpec struct {
+	Position       manifest.Position          `yaml:"-"`
+	TokenURL       manifest.String            `yaml:"tokenUrl"`
+	ClientID       manifest.String            `yaml:"clientId"`
+	Secret         manifest.String            `yaml:"secret"`
+	Scopes         []manifest.String          `yaml:"scopes"`
+	Authentication manifest.String            `yaml:"authentication"` // basic (default) or body
+	Params         map[string]manifest.String `yaml:"params"`         // such as audience or resource
 }
 
 var (
@@ -96,13 +113,23 @@ func (c *checker) credential(spec *credentialSpec, header, prefix string) *envoy
 	if spec == nil {
 		return nil
 	}
-	result := &envoyconf.Credential{Secret: spec.Secret.Value, Header: header, Prefix: prefix}
-	switch {
-	case isAbsent(spec.Secret):
-		c.missing(spec.Position, "secret")
-	case !secretName.MatchString(spec.Secret.Value):
-		c.add(unquoted(spec.Secret, "lower-case letters, digits and '-'; never the key itself", "not the name of a secret"))
+	static := !isAbsent(spec.Secret) || !isAbsent(spec.Header) || spec.Prefix != nil
+	if spec.Client != nil && static || spec.Passthrough && (static || spec.Client != nil) {
+		c.add(&manifest.Error{Position: spec.Position, Message: "want one of secret, oauthClientCredentials and passthrough", Text: "credential"})
+		return nil
 	}
+	switch {
+	case spec.Passthrough:
+		return nil
+	case spec.Client != nil:
+		return c.clientGrant(spec.Client)
+	default:
+		return c.static(spec, header, prefix)
+	}
+}
+
+func (c *checker) static(spec *credentialSpec, header, prefix string) *envoyconf.Credential {
+	result := &envoyconf.Credential{Secret: c.secret(spec.Secret, spec.Position), Header: header, Prefix: prefix}
 	if !isAbsent(spec.Header) {
 		if !headerName.MatchString(spec.Header.Value) || reserved.MatchString(spec.Header.Value) {
 			c.add(spec.Header.Errorf("in lower case, as in authorization", "not a header for credentials"))
@@ -120,6 +147,42 @@ func (c *checker) credential(spec *credentialSpec, header, prefix string) *envoy
 	return result
 }
 
+func (c *checker) secret(s manifest.String, at manifest.Position) string {
+	switch {
+	case isAbsent(s):
+		c.missing(at, "secret")
+	case !secretName.MatchString(s.Value):
+		c.add(unquoted(s, "lower-case letters, digits and '-'; never the key itself", "not the name of a secret"))
+	}
+	return s.Value
+}
+
+func (c *checker) clientGrant(spec *clientSpec) *envoyconf.Credential {
+	if isAbsent(spec.TokenURL) {
+		c.missing(spec.Position, "tokenUrl")
+	}
+	if spec.ClientID.Value == "" {
+		c.missing(spec.Position, "clientId")
+	}
+	grant := &envoyconf.ClientGrant{
+		ClientID: spec.ClientID.Value, Scopes: c.scopes(spec.Scopes),
+		InBody: c.oneOf(spec.Authentication, "basic", "basic", "body") == "body",
+	}
+	for _, name := range slices.Sorted(maps.Keys(spec.Params)) {
+		grant.Params = append(grant.Params, envoyconf.Param{Name: name, Value: spec.Params[name].Value})
+	}
+	if !isAbsent(spec.TokenURL) {
+		at := c.site(spec.TokenURL, spec.Position)
+		grant.Endpoint = envoyconf.Site{URL: spec.TokenURL.Value, Upstream: at.upstream("", nil, Options{})}
+	}
+	return &envoyconf.Credential{Secret: c.secret(spec.Secret, spec.Position), Client: grant}
+}
+
+// upstream is the cluster of that name. So is the authorization server that gives it tokens.
 func (o origin) upstream(cluster string, credential *envoyconf.Credential, opt Options) *envoyconf.Upstream {
+	if credential != nil && credential.Client != nil && credential.Client.Endpoint.Upstream != nil {
+		site := credential.Client.Endpoint.Upstream
+		site.Cluster, site.CAFile = "token/"+cluster, opt.CAFile
+	}
 	return &envoyconf.Upstream{Cluster: cluster, Host: o.host, Port: o.port, TLS: o.tls, CAFile: opt.CAFile, Credential: credential}
 }

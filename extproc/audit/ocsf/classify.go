@@ -57,7 +57,7 @@ func refused(k filters.RefusalKind) enum {
 	switch k {
 	case filters.RefusedByPolicy:
 		return enum{2, "Blocked"}
-	case filters.RefusedIdentity:
+	case filters.RefusedIdentity, filters.RefusedScope:
 		return enum{26, "Unauthorized"}
 	case filters.RefusedInternal, filters.RefusedUpstream, filters.RefusedUnrecordable:
 		return enum{27, "Error"}

@@ -102,6 +102,7 @@ func (e *event) verdict(v *filters.Verdict) {
 func (e *event) identity() {
 	m := e.open("identity", '{')
 	e.count("groups_omitted", int64(max(len(e.x.Identity.Groups)-limitCalls, 0)))
+	e.str("issuer", e.x.Identity.Issuer, limitName)
 	e.str("key", e.x.Identity.Key, limitName)
 	e.str("method", e.x.Identity.Method, limitName)
 	e.end(m, '}')
