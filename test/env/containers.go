@@ -140,7 +140,7 @@ func (c *Containers) RestartExtproc(ctx context.Context) (err error) {
 	if c.Extproc, err = Run("bartizan extproc", c.Binary, nil, args...); err != nil {
 		return err
 	}
-	return c.Extproc.await(ctx, socket, func() bool { return c.listens(socket) && c.decides(ctx) })
+	return c.Extproc.await(ctx, socket, func() bool { return c.listens(socket) && c.decides(ctx, c.path("metrics.sock")) })
 }
 
 // StartEnvoy starts Envoy, again after it ended, and waits until the gateway is ready.

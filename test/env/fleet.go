@@ -3,6 +3,7 @@ package env
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,6 +36,10 @@ type Fleet struct {
 	natsAddr string
 	envoyLog output
 	options  FleetOptions
+	second   struct { // of StartSecond
+		extproc *Process
+		envoy   *envoy.Process
+	}
 }
 
 // FleetOptions configure a fleet.
@@ -128,18 +133,34 @@ func (f *Fleet) StartXDS(ctx context.Context) (err error) {
 
 // StartExtproc starts the inspection service, again after it was killed, and waits until it can decide.
 func (f *Fleet) StartExtproc(ctx context.Context) (err error) {
-	socket := f.path("extproc.sock")
+	args := append([]string{"--aggregator", "unix:" + f.path("aggregator.sock"), "--gate", "unix:" + f.path("gate.sock")}, f.options.ExtProcArgs...)
+	f.Extproc, err = f.startExtproc(ctx, first, args...)
+	return err
+}
+
+func (f *Fleet) startExtproc(ctx context.Context, r replica, more ...string) (*Process, error) {
+	socket, metrics := r.path(f, "extproc", ".sock"), r.path(f, "metrics", ".sock")
 	_ = os.Remove(socket)
 	args := append([]string{
-		"extproc", "--state", f.path("extproc"), "--listen", "unix:" + socket, "--control-server", "unix:" + f.path("xds.sock"),
-		"--aggregator", "unix:" + f.path("aggregator.sock"), "--gate", "unix:" + f.path("gate.sock"),
-		"--nats-url", f.nats.GatewayURL(), "--node-id", "one", "--drain", "2s", "--metrics", "unix:" + f.path("metrics.sock"),
-	}, f.options.ExtProcArgs...)
-	if f.Extproc, err = Run("bartizan extproc", f.Binary, nil, args...); err != nil {
-		return err
+		"extproc", "--state", r.path(f, "extproc", ""), "--listen", "unix:" + socket, "--control-server", "unix:" + f.path("xds.sock"),
+		"--nats-url", f.nats.GatewayURL(), "--node-id", r.node, "--drain", "2s", "--metrics", "unix:" + metrics,
+	}, more...)
+	p, err := Run("bartizan extproc", f.Binary, nil, args...)
+	if err != nil {
+		return nil, err
 	}
-	return f.Extproc.await(ctx, socket, func() bool { return f.listens(socket) && f.decides(ctx) })
+	return p, p.await(ctx, socket, func() bool { return f.listens(socket) && f.decides(ctx, metrics) })
 }
+
+// replica is an inspection service with the Envoy before it.
+type replica struct{ node, suffix string }
+
+var (
+	first  = replica{node: "one"}
+	second = replica{node: "two", suffix: "-two"}
+)
+
+func (r replica) path(f *Fleet, name, extension string) string { return f.path(name + r.suffix + extension) }
 
 // listens is more than that the socket is there: it is before anybody listens on it.
 func (f *Fleet) listens(socket string) bool {
@@ -150,8 +171,8 @@ func (f *Fleet) listens(socket string) bool {
 	return err == nil
 }
 
-func (f *Fleet) decides(ctx context.Context) bool {
-	res, err := f.admin(ctx, "/readyz")
+func (f *Fleet) decides(ctx context.Context, metrics string) bool {
+	res, err := f.admin(ctx, metrics, "/readyz")
 	if err != nil {
 		return false
 	}
@@ -162,25 +183,40 @@ func (f *Fleet) decides(ctx context.Context) bool {
 func (f *Fleet) startEnvoy(ctx context.Context) (err error) {
 	extproc := f.options.ExtProc
 	if extproc == "" {
-		extproc = f.path("extproc.sock")
+		extproc = first.path(f, "extproc", ".sock")
 	}
+	f.Envoy, f.URL, err = f.newEnvoy(ctx, first, extproc)
+	return err
+}
+
+// newEnvoy starts an Envoy, and returns the URL of its listener "http".
+func (f *Fleet) newEnvoy(ctx context.Context, r replica, extproc string) (*envoy.Process, string, error) {
 	concurrency := f.options.Concurrency
 	if concurrency == 0 {
 		concurrency = 2
 	}
-	f.Envoy, err = envoy.Start(ctx, envoy.Config{
-		RunDir: f.path("envoy"), ControlServer: "unix:" + f.path("xds.sock"), ExtProcSocket: extproc, NodeID: "envoy/one", Concurrency: concurrency,
-		HeapBytes: f.options.HeapBytes, StopTime: -1, Log: slog.New(slog.NewTextHandler(&f.envoyLog, nil)),
+	e, err := envoy.Start(ctx, envoy.Config{
+		RunDir: r.path(f, "envoy", ""), ControlServer: "unix:" + f.path("xds.sock"), ExtProcSocket: extproc, NodeID: "envoy/" + r.node,
+		Concurrency: concurrency, HeapBytes: f.options.HeapBytes, StopTime: -1, Log: slog.New(slog.NewTextHandler(&f.envoyLog, nil)),
 	})
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	if err := f.Envoy.Ready(ctx, 1); err != nil {
-		return err
+	if err := e.Ready(ctx, 1); err != nil {
+		return e, "", err
 	}
-	listeners, err := f.Envoy.Listeners(ctx)
-	f.URL = "http://" + listeners["http"]
-	return err
+	listeners, err := e.Listeners(ctx)
+	return e, "http://" + listeners["http"], err
+}
+
+// StartSecond starts a second inspection service with an Envoy of its own, beside the first and on the same NATS, and returns the URL
+// of its listener "http".
+func (f *Fleet) StartSecond(ctx context.Context) (url string, err error) {
+	if f.second.extproc, err = f.startExtproc(ctx, second); err != nil {
+		return "", err
+	}
+	f.second.envoy, url, err = f.newEnvoy(ctx, second, second.path(f, "extproc", ".sock"))
+	return url, err
 }
 
 // Live waits until a commit is in force on every node.
@@ -205,7 +241,7 @@ func (f *Fleet) Status(ctx context.Context) (status.Status, error) {
 
 // Metric asks extproc for one metric by its name, labels included as Prometheus writes them.
 func (f *Fleet) Metric(ctx context.Context, name string) (float64, error) {
-	res, err := f.admin(ctx, "/metrics")
+	res, err := f.admin(ctx, first.path(f, "metrics", ".sock"), "/metrics")
 	if err != nil {
 		return 0, fmt.Errorf("ask extproc for its metrics: %w", err)
 	}
@@ -218,10 +254,25 @@ func (f *Fleet) Metric(ctx context.Context, name string) (float64, error) {
 	return 0, fmt.Errorf("extproc has no metric %s", name)
 }
 
-// admin asks extproc's administrative listener.
-func (f *Fleet) admin(ctx context.Context, path string) (*http.Response, error) {
+// AwaitMetric waits until a metric of extproc is at least so high.
+func (f *Fleet) AwaitMetric(ctx context.Context, name string, least float64) error {
+	for {
+		value, err := f.Metric(ctx, name)
+		if err == nil && value >= least {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s is %g, not %g: %w", name, value, least, errors.Join(ctx.Err(), err))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// admin asks the administrative listener of an extproc.
+func (f *Fleet) admin(ctx context.Context, socket, path string) (*http.Response, error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", f.path("metrics.sock"))
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://extproc"+path, nil)
 	if err != nil {
@@ -233,7 +284,7 @@ func (f *Fleet) admin(ctx context.Context, path string) (*http.Response, error) 
 // Logs is everything that the processes have written.
 func (f *Fleet) Logs() string {
 	logs := ""
-	for _, p := range []*Process{f.XDS, f.Extproc} {
+	for _, p := range []*Process{f.XDS, f.Extproc, f.second.extproc} {
 		if p != nil {
 			logs += "--- " + p.name + "\n" + p.Output()
 		}
@@ -243,12 +294,14 @@ func (f *Fleet) Logs() string {
 
 // Close ends everything.
 func (f *Fleet) Close() {
-	if f.Envoy != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		_ = f.Envoy.Stop(ctx)
-		cancel()
+	for _, e := range []*envoy.Process{f.Envoy, f.second.envoy} {
+		if e != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			_ = e.Stop(ctx)
+			cancel()
+		}
 	}
-	for _, p := range []*Process{f.Extproc, f.XDS} {
+	for _, p := range []*Process{f.Extproc, f.second.extproc, f.XDS} {
 		if p != nil {
 			p.Kill()
 		}
