@@ -81,8 +81,9 @@ func (f *forge) commit(ctx context.Context, message string, files map[string]str
 
 func (f *forge) push(ctx context.Context) error {
 	url := strings.Replace(forgeURL, "https://", "https://"+forgeUser+":"+forgePassword+"@", 1)
-	out, err := exec.CommandContext(ctx, "git", "-C", f.Dir, "-c", "http.sslCAInfo="+f.ca, "push", "--quiet", url, "main").CombinedOutput()
-	if err != nil {
+	cmd := exec.CommandContext(ctx, "git", "-C", f.Dir, "push", "--quiet", url, "main")
+	cmd.Env = append(os.Environ(), "GIT_SSL_CAINFO="+f.ca) // stands above the configuration of this machine
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("git push: %w\n%s", err, out)
 	}
 	return nil

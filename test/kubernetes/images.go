@@ -51,7 +51,7 @@ func writeImages(ctx context.Context, dir, programs string) error {
 }
 
 func goBuild(ctx context.Context, file, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", file, pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", file, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)

@@ -31,7 +31,7 @@ func main() {
 		"etcd":                    func() { etcdmain.Main(os.Args) },
 		"kube-apiserver":          command(apiserver.NewAPIServerCommand),
 		"kube-controller-manager": command(controllers.NewControllerManagerCommand),
-		"kube-scheduler":          command(scheduler.NewSchedulerCommand),
+		"kube-scheduler":          command(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 		"kubelet":                 command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
 		"kube-proxy":              command(proxy.NewProxyCommand),
 		"kubectl":                 runKubectl,
