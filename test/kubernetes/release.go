@@ -26,12 +26,16 @@ func (w *world) install(ctx context.Context) error {
 	if err := w.Apply(ctx, brought); err != nil {
 		return err
 	}
+	if _, err := w.Kubectl(ctx, "create", "secret", "generic", "forge", "-n", namespace, "--from-literal=username="+forgeUser,
+		"--from-literal=password="+forgePassword, "--from-file="+w.forge.ca); err != nil {
+		return err
+	}
 	file := filepath.Join(w.folder, "values.yaml")
 	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
 		return err
 	}
 	began := time.Now()
-	if _, err := w.Helm(ctx, "install", release, chart, "-n", namespace, "-f", file, "--wait", "--timeout", "4m"); err != nil {
+	if _, err := w.Helm(ctx, "install", release, chart, "-n", namespace, "-f", file, "--wait", "--timeout", "2m"); err != nil {
 		return errors.Join(err, w.diagnose(ctx))
 	}
 	w.say("  installed and ready after %s", time.Since(began).Round(100*time.Millisecond))
@@ -64,7 +68,7 @@ func (w *world) diagnose(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"get", "pods,pvc", "-A", "-o", "wide"},
 		{"get", "events", "-n", namespace, "--sort-by=.lastTimestamp"},
-		{"logs", "-n", namespace, "-l", "app.kubernetes.io/instance=" + release, "--all-containers", "--prefix", "--tail=15", "--ignore-errors"},
+		{"logs", "-n", namespace, "-l", "app.kubernetes.io/instance=" + release, "--all-containers", "--prefix", "--tail=6", "--ignore-errors"},
 	} {
 		out, err := w.Kubectl(ctx, args...)
 		fmt.Fprintf(&shown, "--- kubectl %s\n%s", strings.Join(args, " "), out)
@@ -115,11 +119,6 @@ kind: Namespace
 metadata:
   name: ` + namespace + `
   labels: {pod-security.kubernetes.io/enforce: restricted}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: forge, namespace: ` + namespace + `}
-stringData: {username: ` + forgeUser + `, password: ` + forgePassword + `}
 ---
 apiVersion: v1
 kind: Secret
