@@ -88,7 +88,7 @@ func (w *world) brokenCommit(ctx context.Context) error {
 		return err
 	}
 	w.say("  %s", place)
-	if err := errors.Join(expect("the place of the error is said", strings.HasPrefix(place, "haiku.yaml:10:"), true),
+	if err := errors.Join(expect("the place of the error is said", strings.HasPrefix(place, "haiku.yaml:11:23: "), true),
 		w.everywhere(ctx, "claude-haiku-4-5", "Haiku is not for finance."), w.everywhere(ctx, "claude-sonnet-5", "")); err != nil {
 		return err
 	}
