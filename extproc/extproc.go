@@ -144,22 +144,21 @@ func (c Config) serve(ctx context.Context, log *audit.Log, nc *nats.Conn, reg *p
 		Instance: instance, Bundle: client.Current, Causes: causes, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget, Sealed: key,
 	})
 
-	probes, err := newProbes(c, log.Err)
-	if err != nil {
-		return err
-	}
-	defer probes.close()
-	serving := func() error {
+	probes, err := newProbes(c, log.Err, func() error {
 		if client.Current() == nil {
 			return errors.New("no bundle yet")
 		}
 		return nil
+	})
+	if err != nil {
+		return err
 	}
+	defer probes.close()
 	metrics, lifecycle := http.NewServeMux(), http.NewServeMux()
 	metrics.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
-	probes.health(metrics, serving)
-	probes.health(lifecycle, serving)
-	probes.lifecycle(lifecycle, serving)
+	probes.health(metrics)
+	probes.health(lifecycle)
+	probes.lifecycle(lifecycle)
 
 	group, ctx := errgroup.WithContext(ctx)
 	if err := c.aggregate(ctx, group, client, aggregate.Config{Gate: c.Gate, Sealed: key, Log: c.Log, Registry: reg}); err != nil {

@@ -22,14 +22,15 @@ const askTime = 2 * time.Second
 // probes answer whoever manages the pod. That the process lives depends on nothing but its own disk; that it is ready, on having a bundle
 // and judging by it; neither on NATS, Git or the control server.
 type probes struct {
-	config Config
-	alive  func() error // nil while the process can work, or will by itself
-	envoy  *admin.Client
-	self   *grpc.ClientConn
+	config  Config
+	alive   func() error // nil while the process can work, or will by itself
+	decides func() error // nil while there is a bundle to judge by
+	envoy   *admin.Client
+	self    *grpc.ClientConn
 }
 
-func newProbes(c Config, alive func() error) (*probes, error) {
-	p := &probes{config: c, alive: alive}
+func newProbes(c Config, alive, decides func() error) (*probes, error) {
+	p := &probes{config: c, alive: alive, decides: decides}
 	if c.EnvoyAdmin != "" {
 		p.envoy = admin.New(c.EnvoyAdmin)
 	}
@@ -52,26 +53,28 @@ func (p *probes) close() {
 }
 
 // health serves what is safe to ask from anywhere.
-func (p *probes) health(mux *http.ServeMux, serving func() error) {
+func (p *probes) health(mux *http.ServeMux) {
 	mux.Handle("GET /healthz", answer(func(context.Context) error { return p.alive() }))
-	mux.Handle("GET /readyz", answer(func(ctx context.Context) error { return p.ready(ctx, serving) }))
+	mux.Handle("GET /readyz", answer(p.ready))
 }
 
 // lifecycle serves what is for the kubelet alone, since a drain ends the pod's service.
-func (p *probes) lifecycle(mux *http.ServeMux, serving func() error) {
+func (p *probes) lifecycle(mux *http.ServeMux) {
 	mux.Handle("GET /gateway", answer(func(ctx context.Context) error {
-		if err := p.ready(ctx, serving); err != nil {
+		if err := p.ready(ctx); err != nil {
 			return err
 		}
 		return p.gateway(ctx)
 	}))
 	mux.HandleFunc("GET /drain", func(w http.ResponseWriter, r *http.Request) {
 		within := p.config.Drain
-		if n, err := strconv.ParseUint(r.FormValue("seconds"), 10, 16); err == nil {
+		if seconds := r.FormValue("seconds"); seconds != "" {
+			n, err := strconv.ParseUint(seconds, 10, 16)
+			if err != nil {
+				http.Error(w, "seconds: want a whole number", http.StatusBadRequest)
+				return
+			}
 			within = time.Duration(n) * time.Second
-		} else if r.FormValue("seconds") != "" {
-			http.Error(w, "seconds: want a whole number", http.StatusBadRequest)
-			return
 		}
 		answer(func(ctx context.Context) error { return p.drain(ctx, within) }).ServeHTTP(w, r)
 	})
@@ -88,8 +91,8 @@ func answer(ask func(context.Context) error) http.Handler {
 }
 
 // ready says why this replica would not judge. It asks through its own socket, as Envoy would: a listener that is gone is not ready.
-func (p *probes) ready(ctx context.Context, serving func() error) error {
-	if err := errors.Join(p.alive(), serving()); err != nil || p.self == nil {
+func (p *probes) ready(ctx context.Context) error {
+	if err := errors.Join(p.alive(), p.decides()); err != nil || p.self == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
@@ -114,16 +117,15 @@ func (p *probes) gateway(ctx context.Context) error {
 	if err := p.envoy.Ready(ctx); err != nil {
 		return err
 	}
-	const reached = "cluster.extproc.membership_healthy"
 	stats, err := p.envoy.Stats(ctx, `^listener_manager\.total_listeners_active$|^cluster\.extproc\.membership_healthy$`)
 	if err != nil {
 		return err
 	}
 	if stats["listener_manager.total_listeners_active"] == 0 {
-		return errors.New("Envoy has no listener")
+		return errors.New("no listener of Envoy is active")
 	}
-	if stats[reached] == 0 {
-		return errors.New("Envoy does not reach the inspection service")
+	if stats["cluster.extproc.membership_healthy"] == 0 {
+		return errors.New("the inspection service does not answer to Envoy")
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -266,7 +268,8 @@ func (k *keptAlive) ask(t testing.TB) *http.Response {
 	return res
 }
 
-// TestPodRestart: extproc's container is restarted on its volume: another process goes on with the chain of records.
+// TestPodRestart: extproc's container is restarted on its volume: another process goes on with the chain of records. With the volume lost there
+// is another chain.
 func TestPodRestart(t *testing.T) {
 	c := startContainers(t, env.ContainersOptions{})
 	one := c.decision(t, call(t, c.messages(t, aliceKey, "claude-sonnet-5", `say:"hi"`, false)).decision())
@@ -276,12 +279,25 @@ func TestPodRestart(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := c.pod.RestartExtproc(ctx); err != nil {
-		t.Fatal(err)
+	restart := func() {
+		t.Helper()
+		if err := c.pod.RestartExtproc(ctx); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the gateway to be ready", func() bool { code, _ := c.probe(t, "/gateway"); return code == http.StatusOK })
 	}
-	until(t, "the gateway to be ready", func() bool { code, _ := c.probe(t, "/gateway"); return code == http.StatusOK })
+	restart()
 	two := c.decision(t, call(t, c.messages(t, aliceKey, "claude-sonnet-5", `say:"hi"`, false)).decision())
 	if one.Own().Producer != two.Own().Producer || two.Metadata.Sequence <= one.Metadata.Sequence {
 		t.Errorf("the chain does not go on: %s %d, then %s %d", one.Own().Producer, one.Metadata.Sequence, two.Own().Producer, two.Metadata.Sequence)
+	}
+	c.Extproc.Kill()
+	if err := os.RemoveAll(filepath.Join(c.folder, "extproc")); err != nil {
+		t.Fatal(err)
+	}
+	restart()
+	three := c.decision(t, call(t, c.messages(t, aliceKey, "claude-sonnet-5", `say:"hi"`, false)).decision())
+	if three.Own().Producer == two.Own().Producer || three.Metadata.Sequence != 1 {
+		t.Errorf("after the volume was lost: %s %d, before %s", three.Own().Producer, three.Metadata.Sequence, two.Own().Producer)
 	}
 }
