@@ -38,6 +38,10 @@ test: ## All tests: unit with the race detector, golden transcripts, end to end 
 	$(GO) test -count=1 $$($(GO) list ./test/...)
 	$(GO) -C test/chart test -count=1 ./...
 
+.PHONY: test-agents
+test-agents: ## Claude Code, Codex and Gemini CLI, headless, with their tools behind the gateway (needs npm, Linux x86-64)
+	$(GO) run ./test/agents
+
 .PHONY: test-conformance
 test-conformance: ## The official MCP conformance suites of both revisions through the gate (needs npm)
 	$(GO) run ./test/conformance -write test/conformance/FAILING.md

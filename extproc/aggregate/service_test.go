@@ -23,6 +23,7 @@ import (
 	"bartizan/extproc/aggregate"
 	"bartizan/extproc/sealed"
 	"bartizan/filters"
+	"bartizan/test/fake"
 )
 
 const (
@@ -158,66 +159,6 @@ func handler(s *mcp.Server, era string) http.Handler {
 	})
 }
 
-var object = json.RawMessage(`{"type":"object"}`)
-
-// full is a server that has everything: n tools on pages of two, a prompt, a resource, a template, completions, and tools that ask.
-func full(name string, n int) *mcp.Server {
-	s := mcp.NewServer(&mcp.Implementation{Name: name, Version: "1"}, &mcp.ServerOptions{
-		PageSize: 2, Instructions: "Be kind to " + name + ".",
-		CompletionHandler: func(_ context.Context, r *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
-			return &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: []string{name, r.Params.Ref.Name + r.Params.Ref.URI}}}, nil
-		},
-		SubscribeHandler:   func(context.Context, *mcp.SubscribeRequest) error { return nil },
-		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
-	})
-	for i := range n {
-		s.AddTool(&mcp.Tool{Name: fmt.Sprintf("t%d", i), InputSchema: object}, func(_ context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return &mcp.CallToolResult{Content: []mcp.Content{
-				&mcp.TextContent{Text: name + " " + r.Params.Name}, &mcp.ResourceLink{URI: "x://" + name, Name: "x"},
-			}}, nil
-		})
-	}
-	s.AddTool(&mcp.Tool{Name: "progress", InputSchema: object}, func(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		err := r.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: r.Params.GetProgressToken(), Progress: 1, Message: name})
-		return &mcp.CallToolResult{Content: []mcp.Content{}}, err
-	})
-	s.AddTool(&mcp.Tool{Name: "ask", InputSchema: object}, ask)
-	s.AddTool(&mcp.Tool{Name: "wait", InputSchema: object}, func(ctx context.Context, _ *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	})
-	s.AddPrompt(&mcp.Prompt{Name: "p"}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-		return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: "prompt of " + name}}}}, nil
-	})
-	read := func(_ context.Context, r *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: r.Params.URI, Text: "resource of " + name}}}, nil
-	}
-	s.AddResource(&mcp.Resource{URI: "x://" + name, Name: "x"}, read)
-	s.AddResourceTemplate(&mcp.ResourceTemplate{URITemplate: "y://{id}", Name: "y"}, read)
-	return s
-}
-
-// ask asks the client for its consent: by a request where there is a session, else by a result that asks.
-func ask(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	question := &mcp.ElicitParams{Message: "May I?", RequestedSchema: json.RawMessage(`{"type":"object","properties":{"why":{"type":"string"}}}`)}
-	var answer *mcp.ElicitResult
-	switch {
-	case r.Session.ID() != "":
-		var err error
-		if answer, err = r.Session.Elicit(ctx, question); err != nil {
-			return nil, err
-		}
-	case len(r.Params.InputResponses) == 0:
-		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"consent": question}, RequestState: "mine"}, nil
-	default:
-		if r.Params.RequestState != "mine" {
-			return nil, fmt.Errorf("state %q", r.Params.RequestState)
-		}
-		answer, _ = r.Params.InputResponses["consent"].(*mcp.ElicitResult)
-	}
-	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: fmt.Sprint(answer.Action, " ", answer.Content["why"])}}}, nil
-}
-
 func text(t *testing.T, r *mcp.CallToolResult, err error) string {
 	t.Helper()
 	if err != nil {
@@ -237,7 +178,7 @@ func both(t *testing.T, test func(t *testing.T, version string)) {
 }
 
 func twoServers() map[string]http.Handler {
-	return map[string]http.Handler{"old": handler(full("old", 5), legacy), "new": handler(full("new", 1), modern)}
+	return map[string]http.Handler{"old": handler(fake.Everything("old", 5), legacy), "new": handler(fake.Everything("new", 1), modern)}
 }
 
 func TestListsAreMergedPageByPage(t *testing.T) {
@@ -375,14 +316,14 @@ func TestAbsentCapability(t *testing.T) {
 
 func TestNotificationsAreMerged(t *testing.T) {
 	both(t, func(t *testing.T, version string) {
-		older, newer := full("old", 1), full("new", 1)
+		older, newer := fake.Everything("old", 1), fake.Everything("new", 1)
 		w := newWorld(t, map[string]http.Handler{"old": handler(older, legacy), "new": handler(newer, modern)})
 		changed := make(chan bool, 16)
 		w.connect(t, version, &mcp.ClientOptions{ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { changed <- true }})
 		for i, s := range []*mcp.Server{older, newer} {
 			deadline := time.After(20 * time.Second)
 			for heard := false; !heard; i++ { // the stream may not stand yet
-				s.AddTool(&mcp.Tool{Name: fmt.Sprintf("more%d", i), InputSchema: object}, nil)
+				s.AddTool(&mcp.Tool{Name: fmt.Sprintf("more%d", i), InputSchema: json.RawMessage(`{"type":"object"}`)}, nil)
 				select {
 				case <-changed:
 					heard = true

@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"bartizan/test/env"
+	"bartizan/test/npm"
 )
 
 //go:embed package.json package-lock.json .npmrc
@@ -28,24 +27,17 @@ type tools struct {
 
 func (t *tools) script(pkg string) string { return filepath.Join(t.modules, pkg, "dist", "index.js") }
 
-// install puts the tools into .bartizan/conformance. What is there is used again: its folder is named by the lock file's content.
+// install puts the tools into .bartizan/conformance. What is there is used again.
 func install(ctx context.Context) (*tools, error) {
 	root, err := env.ModuleRoot()
 	if err != nil {
 		return nil, err
 	}
-	lock, err := manifest.ReadFile("package-lock.json")
+	modules, err := npm.Install(ctx, "conformance", manifest)
 	if err != nil {
 		return nil, err
 	}
-	base := filepath.Join(root, ".bartizan", "conformance")
-	dir := filepath.Join(base, fmt.Sprintf("%.12x", sha256.Sum256(lock)))
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		if err := installPackages(ctx, dir); err != nil {
-			return nil, err
-		}
-	}
-	t := &tools{modules: filepath.Join(dir, "node_modules"), server: filepath.Join(base, "everything-server")}
+	t := &tools{modules: modules, server: filepath.Join(root, ".bartizan", "conformance", "everything-server")}
 	if t.node, err = node(t.modules); err != nil {
 		return nil, err
 	}
@@ -55,28 +47,6 @@ func install(ctx context.Context) (*tools, error) {
 		return nil, fmt.Errorf("build %s: %w\n%s", serverPackage, err, out)
 	}
 	return t, nil
-}
-
-// installPackages lets npm install into a folder beside dir, which becomes dir when it is whole.
-func installPackages(ctx context.Context, dir string) error {
-	fmt.Fprintln(os.Stderr, "installing the suites, once a lock file ...")
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	next, err := os.MkdirTemp(filepath.Dir(dir), "next-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(next)
-	if err := os.CopyFS(next, manifest); err != nil {
-		return err
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci")
-	npm.Dir = next
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	return os.Rename(next, dir)
 }
 
 // node is the Node.js that npm installed, or where it has none for this machine, that of the PATH.

@@ -32,47 +32,57 @@ func (w *world) endpoint(t *testing.T, key, version string, o *mcp.ClientOptions
 	return session
 }
 
-// aggregated is a fleet with an endpoint for all servers: the fakes of both eras, one with many pages, a slow one and a dead one.
-func aggregated(t *testing.T) *world {
+// aggregated is a fleet with an endpoint for all servers: the fakes of both eras, and further ones by name and the rest of their spec.
+func aggregated(t *testing.T, servers map[string]string) *world {
 	t.Helper()
 	w := start(t, env.FleetOptions{})
+	files := map[string]string{"gateway.yaml": strings.Replace(w.policies()["gateway.yaml"], "  virtualKeys:", "  mcp: { aggregate: true }\n  virtualKeys:", 1)}
+	for name, spec := range servers {
+		files[name+".yaml"] = fmt.Sprintf("apiVersion: bartizan/v1\nkind: McpServer\nmetadata: { name: %s }\nspec: { %s }\n", name, spec)
+	}
+	w.live(t, files)
+	return w
+}
+
+// three are a server with many pages, a slow one and a dead one.
+func three(t *testing.T) map[string]string {
+	t.Helper()
 	many := mcp.NewServer(&mcp.Implementation{Name: "many", Version: "1"}, &mcp.ServerOptions{PageSize: 10})
 	for i := range 35 {
 		many.AddTool(&mcp.Tool{Name: fmt.Sprintf("tool%02d", i), InputSchema: json.RawMessage(`{"type":"object"}`)}, say)
 	}
 	slow := mcp.NewServer(&mcp.Implementation{Name: "slow", Version: "1"}, nil)
 	slow.AddTool(&mcp.Tool{Name: "think", InputSchema: json.RawMessage(`{"type":"object"}`)}, say)
-	servers := map[string]string{
-		"many": serveMCP(t, many, 0), "slow": serveMCP(t, slow, 300*time.Millisecond), "dead": "http://127.0.0.1:9/mcp",
+	return map[string]string{
+		"many": "url: " + serveMCP(t, many, true, 0), "slow": "url: " + serveMCP(t, slow, true, 300*time.Millisecond), "dead": "url: http://127.0.0.1:9/mcp",
 	}
-	files := map[string]string{"gateway.yaml": strings.Replace(w.policies()["gateway.yaml"], "  virtualKeys:", "  mcp: { aggregate: true }\n  virtualKeys:", 1)}
-	for name, url := range servers {
-		files[name+".yaml"] = fmt.Sprintf("apiVersion: bartizan/v1\nkind: McpServer\nmetadata: { name: %s }\nspec: { url: %s }\n", name, url)
-	}
-	w.live(t, files)
-	return w
 }
 
 func say(_ context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "this is " + r.Params.Name}}}, nil
 }
 
-// serveMCP serves an SDK server without sessions, each answer late by so much.
-func serveMCP(t *testing.T, s *mcp.Server, late time.Duration) string {
+// serveMCP serves an SDK server without or with sessions, each answer late by so much.
+func serveMCP(t *testing.T, s *mcp.Server, stateless bool, late time.Duration) string {
 	t.Helper()
-	h := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, &mcp.StreamableHTTPOptions{Stateless: true, DisableLocalhostProtection: true})
+	h := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, &mcp.StreamableHTTPOptions{
+		Stateless: stateless, DisableLocalhostProtection: true, PropagateRequestCancellation: true,
+	})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(late) // the server's own time, not the test's
 		h.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // streams that Envoy still holds
+		server.Close()
+	})
 	return server.URL
 }
 
 // TestAggregate: one endpoint for servers of both eras, towards clients of all revisions; each call is judged and recorded where it
 // meets its server, and who is not there is missed by name.
 func TestAggregate(t *testing.T) {
-	w := aggregated(t)
+	w := aggregated(t, three(t))
 	for _, version := range []string{"2025-06-18", "2025-11-25", "2026-07-28"} {
 		t.Run(version, func(t *testing.T) {
 			session := w.endpoint(t, aliceKey, version, nil)
@@ -154,7 +164,7 @@ func (w *world) neverSeen(t *testing.T) {
 
 // TestAggregateWantsACaller: who has no key gets no further, and a seal of one's own making opens nothing.
 func TestAggregateWantsACaller(t *testing.T) {
-	w := aggregated(t)
+	w := aggregated(t, nil)
 	body := `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + modernMeta + `}}`
 	for _, path := range []string{"/mcp", "/mcp/modern"} {
 		req := w.post(t, path, "", body)
@@ -169,7 +179,7 @@ func TestAggregateWantsACaller(t *testing.T) {
 
 // TestAggregateLatency says what the endpoint adds to a call; it fails only where that is absurd.
 func TestAggregateLatency(t *testing.T) {
-	w := aggregated(t)
+	w := aggregated(t, nil)
 	direct := w.mcpSession(t, "modern", bobKey)
 	merged := w.endpoint(t, bobKey, "2026-07-28", nil)
 	median := func(s *mcp.ClientSession, tool string) time.Duration {
@@ -188,5 +198,135 @@ func TestAggregateLatency(t *testing.T) {
 	t.Logf("p50 of a tools/call: %v at its server's endpoint, %v at the endpoint for all", a, b)
 	if b > a+time.Second {
 		t.Errorf("the endpoint for all servers adds %v", b-a)
+	}
+}
+
+// TestAggregateCarriesEverything: what a server of either era has reaches a client of either, questions of the server included.
+func TestAggregateCarriesEverything(t *testing.T) {
+	older, newer := fake.Everything("old", 3), fake.Everything("new", 3)
+	w := aggregated(t, map[string]string{"old": "url: " + serveMCP(t, older, false, 0), "new": "url: " + serveMCP(t, newer, true, 0)})
+	for _, version := range []string{"2025-06-18", "2025-11-25", "2026-07-28"} {
+		t.Run(version, func(t *testing.T) {
+			progress, changed := make(chan string, 4), make(chan bool, 16)
+			session := w.endpoint(t, bobKey, version, &mcp.ClientOptions{
+				ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+					return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"why": "because"}}, nil
+				},
+				ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) { progress <- r.Params.Message },
+				ToolListChangedHandler:      func(context.Context, *mcp.ToolListChangedRequest) { changed <- true },
+			})
+			for name, server := range map[string]*mcp.Server{"old": older, "new": newer} {
+				w.everything(t, session, name)
+				params := &mcp.CallToolParams{Name: name + "__progress"}
+				params.SetProgressToken("tok")
+				if _, err := session.CallTool(t.Context(), params); err != nil {
+					t.Fatal(err)
+				}
+				if got := <-progress; got != name {
+					t.Errorf("progress of %q", got)
+				}
+				w.hearsOfChange(t, server, changed)
+			}
+		})
+	}
+}
+
+// everything uses one of everything of a server.
+func (w *world) everything(t *testing.T, session *mcp.ClientSession, server string) {
+	t.Helper()
+	ctx := t.Context()
+	res, err := session.CallTool(ctx, &mcp.CallToolParams{Name: server + "__ask"})
+	if err != nil || res.IsError || res.Content[0].(*mcp.TextContent).Text != "accept because" {
+		t.Errorf("%s asks: %+v, %v", server, res, err)
+	}
+	for _, uri := range []string{"x://" + server, "y://7"} {
+		r, err := session.ReadResource(ctx, &mcp.ReadResourceParams{URI: server + "+" + uri})
+		if err != nil || r.Contents[0].Text != "resource of "+server || r.Contents[0].URI != server+"+"+uri {
+			t.Errorf("%s %s: %+v, %v", server, uri, r, err)
+		}
+	}
+	p, err := session.GetPrompt(ctx, &mcp.GetPromptParams{Name: server + "__p"})
+	if err != nil || p.Messages[0].Content.(*mcp.TextContent).Text != "prompt of "+server {
+		t.Errorf("%s prompt: %+v, %v", server, p, err)
+	}
+	c, err := session.Complete(ctx, &mcp.CompleteParams{Ref: &mcp.CompleteReference{Type: "ref/prompt", Name: server + "__p"}, Argument: mcp.CompleteParamsArgument{Name: "a", Value: "b"}})
+	if err != nil || c.Completion.Values[0] != server {
+		t.Errorf("%s completes: %+v, %v", server, c, err)
+	}
+	prompts, resources := 0, 0
+	for prompt, err := range session.Prompts(ctx, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(prompt.Name, server+"__") {
+			prompts++
+		}
+	}
+	for resource, err := range session.Resources(ctx, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(resource.URI, server+"+") {
+			resources++
+		}
+	}
+	if prompts != 1 || resources != 1 {
+		t.Errorf("%s: %d prompts, %d resources", server, prompts, resources)
+	}
+}
+
+// hearsOfChange changes the tools of a server until the client hears of it: its stream may not stand yet.
+func (w *world) hearsOfChange(t *testing.T, server *mcp.Server, changed <-chan bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("more%d", i)
+		server.AddTool(&mcp.Tool{Name: name, InputSchema: json.RawMessage(`{"type":"object"}`)}, say)
+		server.RemoveTools(name)
+		select {
+		case <-changed:
+			return
+		case <-time.After(200 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("no word of the change")
+		}
+	}
+}
+
+// TestAggregateVisibility: a server that the caller may not see is neither listed nor called nor named; of one that he sees, he gets
+// what ToolAccess admits.
+func TestAggregateVisibility(t *testing.T) {
+	url := serveMCP(t, fake.Everything("both", 3), true, 0)
+	w := aggregated(t, map[string]string{"erp": `visibleTo: "'platform' in identity.groups", url: ` + url, "docs": "url: " + url})
+	w.live(t, map[string]string{"access.yaml": `apiVersion: bartizan/v1
+kind: ToolAccess
+metadata: { name: docs }
+spec: { servers: [docs], kinds: [tools], expression: "mcp.tool.name == 't1'" }
+`})
+	for _, version := range []string{"2025-11-25", "2026-07-28"} {
+		for key, want := range map[string]string{aliceKey: "docs modern warehouse", bobKey: "docs erp modern warehouse"} {
+			session := w.endpoint(t, key, version, nil)
+			var servers []string
+			for tool, err := range session.Tools(t.Context(), nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				server, _, _ := strings.Cut(tool.Name, "__")
+				servers = append(servers, server)
+			}
+			slices.Sort(servers)
+			if got := strings.Join(slices.Compact(servers), " "); got != want {
+				t.Errorf("%s: %s sees %s", version, key, got)
+			}
+			for tool, reaches := range map[string]bool{"docs__t1": key == bobKey, "docs__t0": false, "erp__t0": key == bobKey} {
+				res, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: tool})
+				if got := err == nil && !res.IsError; got != reaches {
+					t.Errorf("%s: %s calls %s: %+v, %v", version, key, tool, res, err)
+				}
+				if tool == "erp__t0" && !reaches && (err == nil || !strings.Contains(err.Error(), "Unknown tool: erp__t0")) {
+					t.Errorf("%s: a server that is not to be seen answers %+v, %v", version, res, err)
+				}
+			}
+		}
 	}
 }

@@ -19,6 +19,7 @@ type ask struct {
 	fromTool     bool     // that text is the result of a tool
 	tools        []string // names declared
 	size         int      // bytes of the body
+	json         bool     // Gemini: the answer is to be a JSON object
 }
 
 // answer is what a fake model says, before any wire format.
@@ -68,6 +69,8 @@ func (s Script) text(q ask) (text string, pieces int) {
 		pieces = 3
 	}
 	switch {
+	case q.json:
+		return `{"complexity_reasoning":"A fake finds everything easy.","complexity_score":1}`, 1
 	case s.Big > 0:
 		const line = "The quick brown fox jumps over the lazy dog. "
 		return strings.Repeat(line, s.Big/len(line)+1)[:s.Big], max(pieces, s.Big>>14)

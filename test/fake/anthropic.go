@@ -11,8 +11,8 @@ import (
 // anthropic is the Messages API: https://docs.anthropic.com/en/api/messages and its streaming page.
 type anthropic struct{}
 
-func (anthropic) path() string      { return "/v1/messages" }
-func (anthropic) requestID() string { return "Request-Id" }
+func (anthropic) serves(path string) bool { return path == "/v1/messages" }
+func (anthropic) requestID() string       { return "Request-Id" }
 
 func (anthropic) check(h http.Header) string {
 	if h.Get("Anthropic-Version") == "" {
@@ -21,7 +21,7 @@ func (anthropic) check(h http.Header) string {
 	return ""
 }
 
-func (anthropic) decode(body []byte) (ask, error) {
+func (anthropic) decode(_ string, body []byte) (ask, error) {
 	var q struct {
 		Model     string `json:"model"`
 		MaxTokens int64  `json:"max_tokens"`

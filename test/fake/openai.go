@@ -11,11 +11,11 @@ import (
 // openAI is the Chat Completions API: https://platform.openai.com/docs/api-reference/chat.
 type openAI struct{}
 
-func (openAI) path() string             { return "/v1/chat/completions" }
+func (openAI) serves(path string) bool  { return path == "/v1/chat/completions" }
 func (openAI) requestID() string        { return "X-Request-Id" }
 func (openAI) check(http.Header) string { return "" }
 
-func (openAI) decode(body []byte) (ask, error) {
+func (openAI) decode(_ string, body []byte) (ask, error) {
 	var q struct {
 		Model         string `json:"model"`
 		Stream        bool   `json:"stream"`

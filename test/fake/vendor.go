@@ -13,7 +13,7 @@ import (
 
 // Options configure a fake model provider.
 type Options struct {
-	// Key is what a request must present, as x-api-key (Anthropic) or as Authorization: Bearer. Without a Key all are refused.
+	// Key is what a request must present, as x-api-key (Anthropic), x-goog-api-key (Gemini) or Authorization: Bearer. Without a Key all are refused.
 	Key string
 	// Listen is a loopback host:port; empty: any free port of 127.0.0.1.
 	Listen string
@@ -32,14 +32,14 @@ type Vendor struct {
 
 // dialect is the wire format of one vendor.
 type dialect interface {
-	// path of the one operation that scripts are for.
-	path() string
+	// serves tells whether a path is of the operation that scripts are for.
+	serves(path string) bool
 	// requestID is the name of the header that carries the vendor's id of a request.
 	requestID() string
 	// check says what a request lacks besides a key: "" for nothing.
 	check(h http.Header) string
 	// decode reads what the script needs of a request.
-	decode(body []byte) (ask, error)
+	decode(path string, body []byte) (ask, error)
 	// whole renders an answer as one JSON body.
 	whole(a answer) string
 	// events renders it as the events of a stream, framing and all.
@@ -62,6 +62,15 @@ func StartAnthropic(ctx context.Context, o Options) (*Vendor, error) {
 // ends or Close.
 func StartOpenAI(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, openAI{}) }
 
+// StartResponses starts a fake of OpenAI's Responses API (POST /v1/responses, GET /v1/models). It runs until ctx ends or Close.
+func StartResponses(ctx context.Context, o Options) (*Vendor, error) {
+	return start(ctx, o, responses{})
+}
+
+// StartGemini starts a fake of Google's Gemini API (generateContent and streamGenerateContent of any version and model). It runs until
+// ctx ends or Close.
+func StartGemini(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, gemini{}) }
+
 func start(ctx context.Context, o Options, d dialect) (*Vendor, error) {
 	v := &Vendor{opts: o, dialect: d}
 	s, err := serve(ctx, o.Listen, v.record(http.HandlerFunc(v.answer)))
@@ -78,11 +87,11 @@ func (v *Vendor) answer(w http.ResponseWriter, r *http.Request) {
 		v.refuse(w, http.StatusUnauthorized, "invalid api key", id)
 		return
 	}
-	if r.URL.Path != v.dialect.path() || r.Method != http.MethodPost {
+	if !v.dialect.serves(r.URL.Path) || r.Method != http.MethodPost {
 		v.answerSide(w, r, body, id)
 		return
 	}
-	q, err := v.dialect.decode(body)
+	q, err := v.dialect.decode(r.URL.Path, body)
 	if err != nil {
 		v.refuse(w, http.StatusBadRequest, err.Error(), id)
 		return
@@ -101,7 +110,7 @@ func (v *Vendor) answer(w http.ResponseWriter, r *http.Request) {
 
 // authorized wants the key in every credential that the request presents, and at least one.
 func (v *Vendor) authorized(h http.Header) bool {
-	presented := slices.Concat(h.Values("X-Api-Key"), h.Values("Authorization"))
+	presented := slices.Concat(h.Values("X-Api-Key"), h.Values("X-Goog-Api-Key"), h.Values("Authorization"))
 	for i, p := range presented {
 		presented[i] = strings.TrimPrefix(p, "Bearer ")
 	}

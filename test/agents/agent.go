@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// agent is a program that is given one prompt, does what its model says, and ends.
+type agent struct {
+	name        string
+	throughGate bool // its model calls go through the gateway too
+	// tool is how the agent names a tool of the MCP server to its model.
+	tool func(server, tool string) string
+	// prepare writes the agent's settings into home and returns its command.
+	prepare func(w *world, home, server, prompt string) (program string, args, env []string, err error)
+}
+
+// turn bounds one run of an agent.
+const turn = 2 * time.Minute
+
+func agents(modules string) []agent {
+	bin := func(name string) string { return filepath.Join(modules, ".bin", name) }
+	return []agent{
+		{
+			name: "Claude Code", throughGate: true,
+			tool: func(server, tool string) string { return "mcp__" + server + "__" + tool },
+			prepare: func(w *world, home, server, prompt string) (string, []string, []string, error) {
+				config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{server: map[string]any{
+					"type": "http", "url": w.fleet.URL + "/mcp/" + server, "headers": map[string]string{"Authorization": "Bearer " + virtualKey},
+				}}})
+				allowed := fmt.Sprintf("mcp__%[1]s__query_sales,mcp__%[1]s__update_sales", server)
+				return bin("claude"), []string{"-p", prompt, "--mcp-config", string(config), "--strict-mcp-config", "--allowedTools", allowed},
+					[]string{
+						"ANTHROPIC_BASE_URL=" + w.fleet.URL + "/anthropic", "ANTHROPIC_AUTH_TOKEN=" + virtualKey, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+						"DISABLE_AUTOUPDATER=1", "CLAUDE_CONFIG_DIR=" + filepath.Join(home, ".claude"),
+					}, err
+			},
+		},
+		{
+			name: "Codex",
+			tool: func(server, tool string) string { return "mcp__" + server + "/" + tool },
+			prepare: func(w *world, home, server, prompt string) (string, []string, []string, error) {
+				config := fmt.Sprintf(`model = "gpt-5.5"
+model_provider = "fake"
+[model_providers.fake]
+name = "fake"
+base_url = "%s/v1"
+wire_api = "responses"
+env_key = "FAKE_KEY"
+[mcp_servers.%s]
+url = "%s/mcp/%s"
+bearer_token_env_var = "BARTIZAN_KEY"
+default_tools_approval_mode = "approve"
+`, w.responses.URL(), server, w.fleet.URL, server)
+				err := write(filepath.Join(home, ".codex", "config.toml"), config)
+				return bin("codex"), []string{"exec", "--skip-git-repo-check", prompt},
+					[]string{"CODEX_HOME=" + filepath.Join(home, ".codex"), "FAKE_KEY=" + vendorKey, "BARTIZAN_KEY=" + virtualKey}, err
+			},
+		},
+		{
+			name: "Gemini CLI",
+			tool: func(server, tool string) string { return "mcp_" + server + "_" + tool },
+			prepare: func(w *world, home, server, prompt string) (string, []string, []string, error) {
+				settings := fmt.Sprintf(`{"security":{"auth":{"selectedType":"gemini-api-key"}},"privacy":{"usageStatisticsEnabled":false},
+"general":{"disableAutoUpdate":true},
+"mcpServers":{%q:{"httpUrl":"%s/mcp/%s","headers":{"Authorization":"Bearer %s"},"trust":true}}}`, server, w.fleet.URL, server, virtualKey)
+				err := write(filepath.Join(home, ".gemini", "settings.json"), settings)
+				return bin("gemini"), []string{"-p", prompt, "--approval-mode", "yolo"},
+					[]string{"GEMINI_API_KEY=" + vendorKey, "GOOGLE_GEMINI_BASE_URL=" + w.gemini.URL(), "GEMINI_CLI_TRUST_WORKSPACE=true"}, err
+			},
+		},
+	}
+}
+
+func write(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
+}
+
+// outside leads every request to another host to a port where nobody listens.
+var outside = []string{"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9", "NO_PROXY=127.0.0.1,localhost"}
+
+// ask runs the agent once in a home of its own and returns what it printed.
+func (a agent) ask(ctx context.Context, w *world, server, prompt string) (string, error) {
+	home, err := os.MkdirTemp(w.folder, "home-")
+	if err != nil {
+		return "", err
+	}
+	program, args, own, err := a.prepare(w, home, server, prompt)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, turn)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = home
+	cmd.Env = append(append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TERM=dumb", "NO_COLOR=1"}, outside...), own...)
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("it did not end within %s", turn)
+	}
+	return strings.TrimSpace(string(out)), err
+}
