@@ -41,8 +41,7 @@ func extProc() *hcmv3.HttpFilter {
 		ResponseAttributes: []string{"response.code_details"},
 		MetadataOptions: &extprocv3.MetadataOptions{
 			ForwardingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{TokenNamespace}},
-			// Metadata come with every message: once a token is read, extproc takes its claims out again.
-			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{Namespace, TokenNamespace}},
+			ReceivingNamespaces:  &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{Namespace}},
 		},
 		MutationRules: &mutationv3.HeaderMutationRules{DisallowSystem: yes(), DisallowIsError: yes()},
 		StatPrefix:    Namespace,
