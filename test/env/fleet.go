@@ -160,7 +160,9 @@ var (
 	second = replica{node: "two", suffix: "-two"}
 )
 
-func (r replica) path(f *Fleet, name, extension string) string { return f.path(name + r.suffix + extension) }
+func (r replica) path(f *Fleet, name, extension string) string {
+	return f.path(name + r.suffix + extension)
+}
 
 // listens is more than that the socket is there: it is before anybody listens on it.
 func (f *Fleet) listens(socket string) bool {

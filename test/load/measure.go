@@ -90,7 +90,7 @@ func (w *world) observe(ctx context.Context, v variant, s scenario, l load) (obs
 	if err != nil {
 		return observation{}, err
 	}
-	driven, err := w.drive(ctx, system.url+l.query, s.body, l)
+	driven, err := w.drive(ctx, system.url+s.path+l.query, s.body, l)
 	if err != nil {
 		return observation{}, err
 	}
@@ -143,7 +143,7 @@ type driven struct {
 
 // drive runs the generator in a process of its own, on our core.
 func (w *world) drive(ctx context.Context, url string, body []byte, l load) (d driven, err error) {
-	cmd := exec.CommandContext(ctx, w.peer, "drive", url, "--body", "-", "-H", "x-api-key="+sample.Key,
+	cmd := exec.CommandContext(ctx, w.peer, "drive", url, "--body", "-", "-H", "x-api-key="+sample.Key, "-H", "accept=application/json, text/event-stream",
 		"--workers", strconv.Itoa(l.workers), "--rate", fmt.Sprint(l.rate), "--duration", l.duration.String())
 	var out, log bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &out, &log

@@ -44,6 +44,7 @@ type load struct {
 type scenario struct {
 	name  string // short, for progress
 	title string
+	path  string
 	body  []byte
 	loads []load
 }
@@ -57,20 +58,30 @@ type plan struct {
 
 func fullPlan() plan {
 	return plan{rounds: 3, scenarios: []scenario{
-		{"small", "1 KB in, 10 KB JSON out", sample.Small(false), []load{
+		{"small", "1 KB in, 10 KB JSON out", sample.Path, sample.Small(false), []load{
 			{phase: quiet, workers: 16, rate: 100, duration: 4 * time.Second},
 			{phase: moderate, workers: 32, rate: 300, duration: 3 * time.Second},
 			{phase: saturated, workers: 32, duration: 3 * time.Second},
 		}},
-		{"conversation", "A conversation of 500 KB in, 10 KB JSON out", sample.Conversation(), []load{
+		{"conversation", "A conversation of 500 KB in, 10 KB JSON out", sample.Path, sample.Conversation(), []load{
 			{phase: quiet, workers: 16, rate: 15, duration: 4 * time.Second},
 			{phase: moderate, workers: 16, rate: 40, duration: 3 * time.Second},
 			{phase: saturated, workers: 8, duration: 3 * time.Second},
 		}},
-		{"events", "1 KB in, a stream of 200 server-sent events out", sample.Small(true), []load{
+		{"events", "1 KB in, a stream of 200 server-sent events out", sample.Path, sample.Small(true), []load{
 			// An event every 5 ms, as a fast model writes. The same run gives latencies and CPU time.
 			{phase: quiet, workers: 64, rate: 10, duration: 4 * time.Second, query: "?gap=5ms"},
 			{phase: saturated, workers: 64, duration: 4 * time.Second, query: "?gap=1ms"},
+		}},
+		{"call", "A tools/call, 1 KB of result", sample.ToolsPath, sample.ToolCall(), []load{
+			{phase: quiet, workers: 16, rate: 100, duration: 4 * time.Second},
+			{phase: moderate, workers: 32, rate: 300, duration: 3 * time.Second},
+			{phase: saturated, workers: 32, duration: 3 * time.Second},
+		}},
+		{"list", "A tools/list of 1,000 tools, of which 500 are shown", sample.ToolsPath, sample.ToolList(), []load{
+			{phase: quiet, workers: 8, rate: 5, duration: 4 * time.Second},
+			{phase: moderate, workers: 8, rate: 10, duration: 3 * time.Second},
+			{phase: saturated, workers: 4, duration: 3 * time.Second},
 		}},
 	}}
 }

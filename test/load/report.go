@@ -126,7 +126,7 @@ func (r *report) writeMachine(b *strings.Builder) {
 	m := r.machine
 	fmt.Fprintf(b, "%s, `%s`, %d rounds, %s in all.\n\n", r.began.UTC().Format("2006-01-02 15:04 MST"), strings.TrimSpace(r.command), r.plan.rounds, r.took.Round(time.Second))
 	fmt.Fprintf(b, "Machine: %s, %d cores, %s. %s, Envoy %s, commit %s.\n\n", m.cpu, m.cores, m.kernel, m.goVersion, m.envoy, m.commit)
-	fmt.Fprintf(b, "Bartizan judges with %d rules, none of which matches, and keeps durable records (digests) in NATS JetStream.\n", sample.Rules)
+	fmt.Fprintf(b, "Bartizan judges with %d rules (%d about tools), none of which matches, scans definitions of tools, and keeps durable records (digests) in NATS JetStream.\n", sample.Rules, sample.ToolRules)
 	fmt.Fprintf(b, "CPU %d runs Envoy (one worker) and the processor (GOMAXPROCS=1); CPU %d the load, the upstream and NATS.\n\n", r.cores.measured, r.cores.rest)
 }
 

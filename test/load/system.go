@@ -97,7 +97,7 @@ func (s *system) startEnvoy(ctx context.Context) (err error) {
 		return err
 	}
 	listeners, err := s.envoy.Listeners(ctx)
-	s.url = "http://" + listeners["http"] + sample.Path
+	s.url = "http://" + listeners["http"]
 	return err
 }
 
@@ -121,7 +121,7 @@ func (s *system) probe(ctx context.Context) error {
 }
 
 func (s *system) ask(ctx context.Context, key string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(sample.Small(false)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+sample.Path, bytes.NewReader(sample.Small(false)))
 	if err != nil {
 		return nil, err
 	}

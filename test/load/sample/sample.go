@@ -14,26 +14,32 @@ import (
 	"strings"
 )
 
-// Key is the virtual key of the caller, and Path where the requests go.
+// Key is the virtual key of the caller, Path where requests to the model go, and ToolsPath those to the MCP server.
 const (
-	Key  = "bz-load-caller"
-	Path = "/anthropic/v1/messages"
+	Key       = "bz-load-caller"
+	Path      = "/anthropic/v1/messages"
+	ToolsPath = "/mcp/warehouse"
 )
 
-// Sizes of the requests in bytes, and the number of rules that judge them.
+// Sizes of the requests in bytes, and the number of rules that judge requests to models, and messages to and from tools.
 const (
 	SmallSize        = 1 << 10
 	ConversationSize = 500_000
 	Rules            = 20
+	ToolRules        = 4
 )
 
 //go:embed rules.yaml
 var rules string
 
-// Policies is a policy repository with one provider at upstream, a base URL: path → content. Records are durable and hold digests.
+//go:embed tools.yaml
+var toolRules string
+
+// Policies is a policy repository with one provider and one MCP server at upstream, a base URL: path → content. Records are durable and hold digests.
 func Policies(upstream string) map[string]string {
 	return map[string]string{
 		"rules.yaml": rules,
+		"tools.yaml": toolRules,
 		"gateway.yaml": fmt.Sprintf(`apiVersion: bartizan/v1
 kind: Gateway
 metadata: { name: load }
@@ -48,6 +54,11 @@ kind: Provider
 metadata: { name: anthropic }
 spec: { dialect: anthropic, url: %q, operations: [messages] }
 `, upstream),
+		"server.yaml": fmt.Sprintf(`apiVersion: bartizan/v1
+kind: McpServer
+metadata: { name: warehouse }
+spec: { url: %q }
+`, upstream+"/mcp"),
 	}
 }
 
@@ -102,6 +113,14 @@ func Conversation() []byte {
 	}
 	return body()
 }
+
+// ToolCall is a tools/call in the form of 2025-11-25.
+func ToolCall() []byte {
+	return []byte(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"read_0002_even","arguments":{"path":"/sales/2026/q3.csv","region":"EU","limit":50},"_meta":{"progressToken":7}}}`)
+}
+
+// ToolList is a tools/list.
+func ToolList() []byte { return []byte(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`) }
 
 // tool is a tool's definition of about a kilobyte and a half.
 func tool(i int) object {

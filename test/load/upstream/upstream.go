@@ -1,7 +1,8 @@
-// Package upstream is the model provider of the benchmarks: an HTTP handler that answers at once with bytes made
+// Package upstream is the model provider and the MCP server of the benchmarks: an HTTP handler that answers at once with bytes made
 // beforehand, so that its own cost stays small and the same.
 //
-// It promises answers in the form of Anthropic's Messages API, whatever the path, and asks for no credential. It does not
+// It promises answers in the form of Anthropic's Messages API, whatever the path but /mcp, and asks for no credential. At /mcp are
+// 1,000 tools. It does not
 // parse requests: a body that contains "stream":true is answered with a stream. For anything cleverer there is package
 // fake. It keeps nothing of a request, and is safe for concurrent use; its answers are bounded to 64 MiB.
 package upstream
@@ -40,6 +41,7 @@ const (
 type Handler struct {
 	options Options
 	ready   *answers
+	tools   tools
 	buffers sync.Pool // of *buffer
 }
 
@@ -57,7 +59,7 @@ func New(o Options) (*Handler, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Handler{options: o, ready: o.answers(), buffers: sync.Pool{New: func() any { return new(buffer) }}}, nil
+	return &Handler{options: o, ready: o.answers(), tools: newTools(), buffers: sync.Pool{New: func() any { return new(buffer) }}}, nil
 }
 
 func (o Options) validate() error {
@@ -73,6 +75,10 @@ func (o Options) validate() error {
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/mcp" {
+		h.tools.ServeHTTP(w, r)
+		return
+	}
 	buf := h.buffers.Get().(*buffer)
 	stream, err := wantsStream(r.Body, buf)
 	h.buffers.Put(buf)
