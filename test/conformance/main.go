@@ -62,6 +62,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer w.close()
+	if !o.direct {
+		if err := w.filters(ctx); err != nil {
+			return err
+		}
+	}
 	results, err := w.run(ctx, tools, o)
 	if o.verbose {
 		fmt.Print(w.logs())

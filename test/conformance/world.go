@@ -81,7 +81,9 @@ func (w *world) start(ctx context.Context, t *tools, direct bool) (err error) {
 	if err != nil {
 		return err
 	}
-	w.fleet, err = env.StartFleet(ctx, w.folder, env.FleetOptions{Policies: repo.Dir, Secrets: map[string]string{"upstream": upstreamToken}})
+	starting, cancel := context.WithTimeoutCause(ctx, 3*time.Minute, errors.New("the gateway does not start")) // the first run installs Envoy
+	defer cancel()
+	w.fleet, err = env.StartFleet(starting, w.folder, env.FleetOptions{Policies: repo.Dir, Secrets: map[string]string{"upstream": upstreamToken}})
 	if err != nil {
 		return err
 	}
@@ -146,12 +148,17 @@ func (w *world) startProxy() error {
 	return nil
 }
 
+// server is the name of the server that a suite asks.
+func (s suite) server() string {
+	if s.sessions {
+		return withSessions
+	}
+	return withoutSessions
+}
+
 // endpoint is where a suite finds its server.
 func (w *world) endpoint(s suite) string {
-	name := withoutSessions
-	if s.sessions {
-		name = withSessions
-	}
+	name := s.server()
 	if w.proxy == nil {
 		return w.servers[name].url
 	}
