@@ -170,14 +170,21 @@ func (a *Client) Drain(ctx context.Context, settle time.Duration) error {
 
 // Idle waits until no request is in flight.
 func (a *Client) Idle(ctx context.Context) error {
+	var last uint64
+	var failed error
 	for {
 		n, err := a.Active(ctx)
 		if err == nil && n == 0 {
 			return nil
 		}
+		if err == nil {
+			last, failed = n, nil
+		} else if ctx.Err() == nil { // a question cut short by ctx says nothing about Envoy
+			failed = err
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("%d requests in flight: %w", n, context.Cause(ctx)), err)
+			return errors.Join(fmt.Errorf("%d requests in flight: %w", last, context.Cause(ctx)), failed)
 		case <-time.After(idlePoll):
 		}
 	}
