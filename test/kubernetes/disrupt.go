@@ -17,7 +17,7 @@ type disruption struct {
 
 // underLoad lets it happen while requests come, says what clients had of it, and holds all requests against upstreams and records.
 func (w *world) underLoad(d disruption) step {
-	return step{d.title + ", under load", func(ctx context.Context) error {
+	return step{title: d.title + ", under load", apart: true, take: func(ctx context.Context) error {
 		all, err := w.load.during(ctx, d.do)
 		w.say("  %s", describe(all))
 		w.report.add(d.title, all)
@@ -44,7 +44,7 @@ func tolerable(all []sent) error {
 
 // quiet is what it is all compared with: nothing happens, and it is measured what the pods take.
 func (w *world) quiet(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	used, err := w.measure(ctx, namespace)
 	w.report.used = used

@@ -34,7 +34,7 @@ type summary struct {
 }
 
 func (w *world) summary(ctx context.Context) (s summary, err error) {
-	out, err := w.Kubectl(ctx, "get", "--raw", "/api/v1/nodes/node1/proxy/stats/summary")
+	out, err := w.Kubectl(ctx, "get", "--raw", "/api/v1/nodes/node1/proxy/stats/summary?only_cpu_and_memory=true")
 	if err != nil {
 		return s, err
 	}

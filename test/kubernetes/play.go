@@ -41,19 +41,27 @@ func (f flags) play(ctx context.Context) error {
 type step struct {
 	title string
 	take  func(context.Context) error
+	apart bool // those after it can be taken whatever has come of it
 }
 
-// steps takes the steps in order; each builds on those before it.
+// steps takes the steps in order.
 func (f flags) steps(ctx context.Context, c *cluster.Cluster, out *progress) error {
 	w := &world{Cluster: c, progress: out, folder: f.dir}
+	var broken error
 	for _, s := range w.steps() {
 		out.say("%s", s.title)
-		if err := s.take(ctx); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", s.title, err), c.Alive())
+		err := s.take(ctx)
+		if err == nil {
+			continue
 		}
+		broken = errors.Join(broken, fmt.Errorf("%s: %w", s.title, err), c.Alive())
+		if !s.apart || ctx.Err() != nil {
+			return broken
+		}
+		out.say("  failed: %.300s", err)
 	}
-	if f.results == "" {
-		return nil
+	if f.results == "" || broken != nil {
+		return broken
 	}
 	return w.report.write(f.results)
 }

@@ -27,13 +27,13 @@ type world struct {
 
 func (w *world) steps() []step {
 	steps := []step{
-		{"upstreams outside the cluster, a Git server in it", w.prepare},
-		{"helm install", w.install},
-		{"helm test", w.helmTest},
-		{"model calls through the NodePort, with the vendors' SDKs", w.models},
-		{"tool calls, with the MCP SDK", w.tools},
-		{"a rule is committed", w.ruleCommitted},
-		{"a commit with an error changes nothing", w.brokenCommit},
+		{title: "upstreams outside the cluster, a Git server in it", take: w.prepare},
+		{title: "helm install", take: w.install},
+		{title: "helm test", take: w.helmTest},
+		{title: "model calls through the NodePort, with the vendors' SDKs", take: w.models},
+		{title: "tool calls, with the MCP SDK", take: w.tools},
+		{title: "a rule is committed", take: w.ruleCommitted},
+		{title: "a commit with an error changes nothing", take: w.brokenCommit},
 	}
 	for _, d := range []disruption{
 		{"nothing happens", w.quiet},
@@ -45,7 +45,7 @@ func (w *world) steps() []step {
 	} {
 		steps = append(steps, w.underLoad(d))
 	}
-	return append(steps, step{"bartizan verify", w.verify}, step{"helm uninstall", w.uninstall})
+	return append(steps, step{title: "bartizan verify", take: w.verify}, step{title: "helm uninstall", take: w.uninstall})
 }
 
 // The release.
