@@ -113,9 +113,11 @@ func (w *world) settled(ctx context.Context, image string) error {
 			return err
 		}
 	}
-	images, err := w.Kubectl(ctx, "-n", namespace, "get", "pods", "-l", "app.kubernetes.io/component=gateway", "-o", "jsonpath={.items[*].spec.initContainers[*].image}")
-	if err != nil {
-		return err
+	pods, err := w.pods(ctx, "gateway")
+	for _, p := range pods {
+		for _, c := range p.Spec.InitContainers {
+			err = errors.Join(err, expect("image of a ready gateway pod", c.Image, image))
+		}
 	}
-	return expect("every gateway pod runs "+image, !slices.ContainsFunc(strings.Fields(images), func(i string) bool { return i != image }), true)
+	return err
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -79,14 +82,25 @@ func (u *upstreams) before(ctx context.Context, upstream string) (string, error)
 		return "", err
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); u.note(r.In.UserAgent()) },
-		FlushInterval: -1, // streams are passed on at once
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		FlushInterval: -1,                                       // streams are passed on at once
+		Transport:     &http.Transport{DisableKeepAlives: true}, // a connection that is reused may be cut while its answer is read
+		ErrorLog:      log.New(io.Discard, "", 0),               // of clients that have left
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host.Address, "0"))
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: proxy, Protocols: new(http.Protocols)}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.note(r.UserAgent())
+		body, err := io.ReadAll(r.Body) // whole, before the upstream can answer
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		proxy.ServeHTTP(w, r)
+	})
+	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	context.AfterFunc(ctx, func() { server.Close() })

@@ -62,6 +62,9 @@ type pod struct {
 		Name     string
 		Deletion string `json:"deletionTimestamp"`
 	}
+	Spec struct {
+		InitContainers []struct{ Image string }
+	}
 	Status struct {
 		PodIP      string
 		Conditions []struct{ Type, Status string }
