@@ -61,6 +61,7 @@ type Deadlines struct {
 	RequestBody     time.Duration // from the request's headers to its body; 0: 6 min
 	ResponseHeaders time.Duration // from the request to the first byte of its answer; 0: 11 min
 	ResponseBody    time.Duration // between two parts of an answer; 0: 330 s
+	Listening       time.Duration // the two before, where the client listens for what its server has to say by itself; 0: 1 h
 	Closing         time.Duration // from the end of the exchange to the end of the stream; 0: 60 s
 	Durable         time.Duration // for a record to become durable in strict mode; 0: 5 s
 }
@@ -74,18 +75,22 @@ func (d Deadlines) withDefaults() Deadlines {
 	set(&d.RequestBody, 6*time.Minute)
 	set(&d.ResponseHeaders, 11*time.Minute)
 	set(&d.ResponseBody, 330*time.Second)
+	set(&d.Listening, time.Hour)
 	set(&d.Closing, time.Minute)
 	set(&d.Durable, 5*time.Second)
 	return d
 }
 
-func (d Deadlines) of(p stream.Phase) time.Duration {
-	switch p {
-	case stream.AwaitRequestBody:
+func (d Deadlines) of(m *stream.Machine) time.Duration {
+	p := m.Phase()
+	switch {
+	case p == stream.AwaitRequestBody:
 		return d.RequestBody
-	case stream.AwaitResponseHeaders:
+	case (p == stream.AwaitResponseHeaders || p == stream.AwaitResponseBody) && m.Listening():
+		return d.Listening
+	case p == stream.AwaitResponseHeaders:
 		return d.ResponseHeaders
-	case stream.AwaitResponseBody:
+	case p == stream.AwaitResponseBody:
 		return d.ResponseBody
 	default:
 		return d.Closing

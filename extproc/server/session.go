@@ -60,7 +60,7 @@ func (s *session) run() error {
 		s.guard(func() { why = receive(ctx, s.rpc.Recv, in) })
 	})
 
-	deadline := time.NewTimer(s.cfg.Deadlines.of(s.machine.Phase()))
+	deadline := time.NewTimer(s.cfg.Deadlines.of(s.machine))
 	defer deadline.Stop()
 	for {
 		select {
@@ -80,7 +80,7 @@ func (s *session) run() error {
 				return err
 			}
 		}
-		deadline.Reset(s.cfg.Deadlines.of(s.machine.Phase()))
+		deadline.Reset(s.cfg.Deadlines.of(s.machine))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"bartizan/extproc/bundle"
 	"bartizan/extproc/sealed"
 	"bartizan/filters"
+	"bartizan/filters/mcp"
 )
 
 // Phase is what the machine waits for.
@@ -96,6 +97,9 @@ func (m *Machine) Phase() Phase { return m.phase }
 
 // Held is how many bytes of the answer the machine keeps in memory. Once it has ended it keeps none.
 func (m *Machine) Held() int64 { return m.held }
+
+// Listening tells whether the answer is a stream of what the server has to say by itself, which may be nothing for long.
+func (m *Machine) Listening() bool { return mcp.Listens(&m.x) }
 
 // RequestID is Envoy's id of the request; empty before the request headers.
 func (m *Machine) RequestID() string { return m.x.Request.ID }

@@ -32,6 +32,11 @@ func New(registry Registry) *Codec {
 	return &Codec{registry: registry}
 }
 
+// Listens tells whether x asks for what a server has to say by itself: a stream that stays open and may be silent for long.
+func Listens(x *filters.Exchange) bool {
+	return x.MCP != nil && (x.MCP.Method == OperationGet || x.MCP.Method == methodListen)
+}
+
 // DecodeRequest reads one message of a client, or a GET or DELETE of the legacy era. Admitted are the methods of the three revisions
 // (see [Methods]), each in its era, and in the legacy era responses. What the gate does not let through is an error too.
 // After an error x.MCP is set as far as the message could be read, so that a refusal can carry its id; it stays nil where the body

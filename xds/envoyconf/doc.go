@@ -49,6 +49,10 @@ const (
 // wait 600 s for it. Within a streamed answer extproc acts earlier, when the clients have given up.
 const streamIdle = 610 * time.Second
 
+// listenIdle is the same where a client listens for what a server has to say by itself (MCP: GET, subscriptions/listen), which may be
+// nothing for hours. extproc ends such a stream well-formed after an hour, and all others on these routes as on any.
+const listenIdle = time.Hour + 10*time.Second
+
 func ads() *corev3.ConfigSource {
 	return &corev3.ConfigSource{
 		ResourceApiVersion:    corev3.ApiVersion_V3,

@@ -4,6 +4,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -17,6 +18,7 @@ type Route struct {
 	Methods  []string  // admitted on it; others fall to [RouteNone]
 	Upstream *Upstream // nil: extproc answers
 	Rewrite  string    // path at the upstream; the query goes along
+	Listens  bool      // its answers may be silent for as long as [listenIdle]
 }
 
 // bodySlack is what Envoy admits beyond the gateway's limit, so that a body that is a little too large is refused by extproc, in
@@ -58,11 +60,19 @@ func (r Route) build() *routev3.Route {
 			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: r.Upstream.authority()},
 			PrefixRewrite:        r.Rewrite,   // with an exact match: the whole path, without the query
 			Timeout:              duration(0), // an answer may stream for hours; the idle timeout ends the dead ones
-			IdleTimeout:          duration(streamIdle),
+			IdleTimeout:          duration(r.idle()),
 			// No retry policy: a model call costs money and a tool call may write.
 		}}
 	}
 	return route
+}
+
+// idle is how long nothing may move on the route.
+func (r Route) idle() time.Duration {
+	if r.Listens {
+		return listenIdle
+	}
+	return streamIdle
 }
 
 // methods matches any of the names. They are tokens of upper-case letters, so they need no quoting in the expression.

@@ -22,7 +22,7 @@ func (r *repository) addAggregate(p *plan) {
 	p.bundle.Routes = append(p.bundle.Routes, route)
 	p.discover(r.gateway, route, "/mcp", nil)
 	p.routes = append(p.routes, envoyconf.Route{
-		Name: route.Name, Path: "/mcp", Methods: []string{http.MethodPost, http.MethodGet, http.MethodDelete}, Upstream: upstream, Rewrite: "/mcp",
+		Name: route.Name, Path: "/mcp", Methods: []string{http.MethodPost, http.MethodGet, http.MethodDelete}, Upstream: upstream, Rewrite: "/mcp", Listens: true,
 	})
 	p.upstreams = append(p.upstreams, upstream)
 	p.servers = append(p.servers, route.Name)

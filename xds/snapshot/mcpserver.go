@@ -195,5 +195,5 @@ func (s *server) virtualPath() string { return "/mcp/" + s.name }
 func (s *server) route() (*bundlepb.Route, envoyconf.Route) {
 	methods := []string{http.MethodPost, http.MethodGet, http.MethodDelete}
 	return &bundlepb.Route{Name: s.routeName(), Surface: string(filters.SurfaceMCP), Target: s.name, Passthrough: s.passthrough},
-		envoyconf.Route{Name: s.routeName(), Path: s.virtualPath(), Methods: methods, Upstream: s.upstream, Rewrite: s.path}
+		envoyconf.Route{Name: s.routeName(), Path: s.virtualPath(), Methods: methods, Upstream: s.upstream, Rewrite: s.path, Listens: true}
 }
