@@ -12,9 +12,6 @@ import (
 // Detector is the name in findings.
 const Detector = "hidden"
 
-// Version changes when the same text may give other findings.
-const Version = 1
-
 // The kinds of findings.
 const (
 	Tags          = "unicode_tags"

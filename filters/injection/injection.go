@@ -14,9 +14,6 @@ import (
 // Detector is the name in findings.
 const Detector = "injection"
 
-// Version changes when the same text may give other findings.
-const Version = 1
-
 // The kinds of findings.
 const (
 	Override   = "override"       // what was said before is to be ignored
