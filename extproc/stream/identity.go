@@ -137,7 +137,7 @@ func (c credential) bearer() bool { return c.name == "authorization" }
 
 // The dynamic metadata of Envoy's jwt_authn. No client can write them.
 const (
-	tokenNamespace = "envoy.filters.http.jwt_authn"
+	tokenNamespace = "envoy.filters.http.jwt_authn" //nolint:gosec // G101: a name of Envoy's
 	tokenPayload   = "payload"
 	tokenHeader    = "header"
 	tokenFailure   = "failure"

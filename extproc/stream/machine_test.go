@@ -39,7 +39,8 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 		Routes: []*bundlepb.Route{
 			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
 			{Name: "llm/openai/chat.completions", Surface: "llm", Target: "openai", Dialect: "openai", Operation: "chat.completions"},
-			{Name: "mcp/warehouse", Surface: "mcp", Target: "warehouse"}, {Name: "mcp", Surface: "mcp", Target: "*", Aggregate: true},
+			{Name: "mcp/warehouse", Surface: "mcp", Target: "warehouse"},
+			{Name: "mcp", Surface: "mcp", Target: "*", Aggregate: true},
 			{Name: "mcp/hidden", Surface: "mcp", Target: "hidden"},
 		},
 		VirtualKeys: []*bundlepb.VirtualKey{{Name: "alice-laptop", Sha256: digest[:], User: "alice", Groups: []string{"finance"}}},

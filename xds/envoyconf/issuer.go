@@ -28,7 +28,7 @@ type Site struct {
 
 // What jwt_authn leaves in the dynamic metadata, below TokenNamespace.
 const (
-	TokenNamespace = "envoy.filters.http.jwt_authn" // fixed by Envoy
+	TokenNamespace = "envoy.filters.http.jwt_authn" //nolint:gosec // G101: a name, fixed by Envoy
 	TokenPayload   = "payload"                      // the claims of a token that was verified
 	TokenHeader    = "header"                       // its header
 	TokenFailure   = "failure"                      // why one was not: code and message
