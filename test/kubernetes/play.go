@@ -60,8 +60,8 @@ func (f flags) steps(ctx context.Context, c *cluster.Cluster, out *progress) err
 		}
 		out.say("  failed: %.300s", err)
 	}
-	if f.results == "" || broken != nil {
+	if f.results == "" {
 		return broken
 	}
-	return w.report.write(f.results)
+	return errors.Join(broken, w.report.write(f.results))
 }

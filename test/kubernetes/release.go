@@ -79,22 +79,21 @@ func (w *world) diagnose(ctx context.Context) error {
 	return errors.New(shown.String())
 }
 
+// objects are the kinds that a chart may make, or that follow from them.
+const objects = "deployments,statefulsets,daemonsets,replicasets,controllerrevisions,jobs,pods,services,endpointslices,configmaps,secrets,serviceaccounts," +
+	"networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,ingresses,roles,rolebindings,clusterroles,clusterrolebindings,persistentvolumeclaims"
+
 // uninstall leaves nothing of the release but claims.
 func (w *world) uninstall(ctx context.Context) error {
 	if _, err := w.Helm(ctx, "uninstall", release, "-n", namespace, "--wait", "--timeout", "3m"); err != nil {
 		return errors.Join(err, w.diagnose(ctx))
 	}
-	kinds, err := w.Kubectl(ctx, "api-resources", "--verbs=list,delete", "-o", "name")
-	if err != nil {
-		return err
-	}
-	all := strings.Join(strings.Fields(kinds), ",")
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("not gone within a minute"))
 	defer cancel()
 	var left []string
 	var claims int
-	err = w.Await(ctx, "the release's objects to be gone", func() bool {
-		out, err := w.Kubectl(ctx, "get", all, "-A", "-l", "app.kubernetes.io/instance="+release, "-o", "name")
+	err := w.Await(ctx, "the release's objects to be gone", func() bool {
+		out, err := w.Kubectl(ctx, "get", objects, "-A", "-l", "app.kubernetes.io/instance="+release, "-o", "name")
 		left, claims = nil, 0
 		for _, name := range strings.Fields(out) {
 			if strings.HasPrefix(name, "persistentvolumeclaim/") {
@@ -103,7 +102,10 @@ func (w *world) uninstall(ctx context.Context) error {
 				left = append(left, name)
 			}
 		}
-		return err == nil && len(left) == 0
+		if err != nil {
+			left = append(left, err.Error())
+		}
+		return len(left) == 0
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, strings.Join(left, ", "))

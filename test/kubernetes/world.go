@@ -29,7 +29,7 @@ func (w *world) steps() []step {
 	steps := []step{
 		{title: "upstreams outside the cluster, a Git server in it", take: w.prepare},
 		{title: "helm install", take: w.install},
-		{title: "helm test", take: w.helmTest},
+		{title: "helm test", take: w.helmTest, apart: true},
 		{title: "model calls through the NodePort, with the vendors' SDKs", take: w.models},
 		{title: "tool calls, with the MCP SDK", take: w.tools},
 		{title: "a rule is committed", take: w.ruleCommitted},
