@@ -94,6 +94,9 @@ func (w *world) uninstall(ctx context.Context) error {
 	var claims int
 	err := w.Await(ctx, "the release's objects to be gone", func() bool {
 		out, err := w.Kubectl(ctx, "get", objects, "-A", "-l", "app.kubernetes.io/instance="+release, "-o", "name")
+		if err != nil {
+			return false
+		}
 		left, claims = nil, 0
 		for _, name := range strings.Fields(out) {
 			if strings.HasPrefix(name, "persistentvolumeclaim/") {
@@ -101,9 +104,6 @@ func (w *world) uninstall(ctx context.Context) error {
 			} else {
 				left = append(left, name)
 			}
-		}
-		if err != nil {
-			left = append(left, err.Error())
 		}
 		return len(left) == 0
 	})
