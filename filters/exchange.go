@@ -28,18 +28,19 @@ type Route struct {
 
 // Exchange is one HTTP request and its response, decoded as far as it has been seen.
 type Exchange struct {
-	ID       string // UUIDv7: the decision id that a person can look up, and metadata.uid of the record
-	Parent   string // ID of the exchange with the endpoint for all servers that this one follows from; empty: none
-	Route    Route
-	Request  Request
-	Identity Identity
-	Claimed  Claimed
-	LLM      *LLM // set on SurfaceLLM once the request body is decoded
-	MCP      *MCP // set on SurfaceMCP once the request body is decoded
-	Blocks   []Block
-	Edits    []Edit  // changes to the request's body before it goes on; none overlap
-	Content  Content // sum over the request's blocks, kept when they are let go
-	Response Response
+	ID         string // UUIDv7: the decision id that a person can look up, and metadata.uid of the record
+	Parent     string // ID of the exchange with the endpoint for all servers that this one follows from; empty: none
+	Route      Route
+	Request    Request
+	Identity   Identity
+	Claimed    Claimed
+	LLM        *LLM // set on SurfaceLLM once the request body is decoded
+	MCP        *MCP // set on SurfaceMCP once the request body is decoded
+	Blocks     []Block
+	Edits      []Edit   // changes to the request's body before it goes on; none overlap
+	SetHeaders []Header // request headers that go on with another value, for what Edits change
+	Content    Content  // sum over the request's blocks, kept when they are let go
+	Response   Response
 }
 
 // Edit replaces the bytes [Start,End) of a body.
@@ -200,16 +201,23 @@ type MCP struct {
 	ProtocolVersion string // "2025-11-25", "2026-07-28"; as the message or its header says, else empty
 	ID              []byte // the JSON-RPC id as sent (raw JSON); nil for a notification
 	Session         string
-	Tool            MCPTool // tools/call: the tool called
-	Arguments       []byte  // tools/call, prompts/get: the raw JSON object; nil where there is none
-	Target          string  // what else is used: the uri of a resource, the name of a prompt, the id of a task
-	ToolUseID       string  // _meta["claudecode/toolUseId"] or _meta.callId: claimed link to the model's call
-	Cause           Cause   // tools/call: the model's call that it carries out
-	Client          string  // clientInfo.name, claimed
+	Tool            MCPTool  // tools/call: the tool called
+	Mirrors         []Mirror // tools/call: the arguments that headers repeat, as far as the tool's definition was seen
+	Arguments       []byte   // tools/call, prompts/get: the raw JSON object; nil where there is none
+	Target          string   // what else is used: the uri of a resource, the name of a prompt, the id of a task
+	ToolUseID       string   // _meta["claudecode/toolUseId"] or _meta.callId: claimed link to the model's call
+	Cause           Cause    // tools/call: the model's call that it carries out
+	Client          string   // clientInfo.name, claimed
 	ClientVersion   string
 	About           MCPServer  // what the registry says of Server
 	Notes           []ItemNote // items that were kept from the caller, or in whose definition something was seen; at most MaxItemNotes
 	NotesOmitted    int        // how many more there were
+}
+
+// Mirror is an argument of a tool that its schema wants in a header as well (2026-07-28, Streamable HTTP, x-mcp-header).
+type Mirror struct {
+	Header string   // in lower case, with its prefix mcp-param-
+	Path   []string // of member names, from the arguments down
 }
 
 // MCPServer is what the registry says of an MCP server.

@@ -74,10 +74,15 @@ func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
 	return answer
 }
 
-// replaced puts body in the place of the request's. Envoy refuses a length that is not the body's.
-func replaced(body []byte) *extproc.CommonResponse {
+// replaced puts body in the place of the request's, and headers in that of those which repeat parts of it. Envoy refuses a length that is
+// not the body's.
+func replaced(body []byte, headers []filters.Header) *extproc.CommonResponse {
+	set := []*corev3.HeaderValueOption{setHeader("content-length", strconv.Itoa(len(body)))}
+	for _, h := range headers {
+		set = append(set, setHeader(h.Name, h.Value))
+	}
 	return &extproc.CommonResponse{
-		HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader("content-length", strconv.Itoa(len(body)))}},
+		HeaderMutation: &extproc.HeaderMutation{SetHeaders: set},
 		BodyMutation:   &extproc.BodyMutation{Mutation: &extproc.BodyMutation_Body{Body: body}},
 	}
 }

@@ -143,7 +143,7 @@ func (m *Machine) judgeRequest(body []byte, answer *extproc.ProcessingResponse) 
 		return m.Refuse(d.Deciding.Refusal())
 	}
 	if changed != nil {
-		answer.GetRequestBody().Response = replaced(changed)
+		answer.GetRequestBody().Response = replaced(changed, m.x.SetHeaders)
 	}
 	m.phase = AwaitResponseHeaders
 	answer.DynamicMetadata = m.cfg.Stamp.judged

@@ -394,3 +394,22 @@ func BenchmarkExamine(b *testing.B) {
 		examine(mcp.ItemTool, raw)
 	}
 }
+
+// TestMirrorsAreRemembered: a call is told which of its arguments headers repeat, once a list has shown the definition.
+func TestMirrorsAreRemembered(t *testing.T) {
+	docs, memory := world(), NewMemory()
+	r := newRegistry(t, docs, memory)
+	call := func() mcp.Admission { return use(r, "mail", "send", `{"to":"x"}`) }
+	if a := call(); !a.Allowed || a.Mirrors != nil {
+		t.Errorf("before any list: %+v", a)
+	}
+	raw := `{"name":"send","inputSchema":{"type":"object","properties":{"to":{"type":"string","x-mcp-header":"To"}}}}`
+	r.Gate(exchange("mail", "tools/list")).List(mcp.Item{Kind: mcp.ItemTool, Name: "send", Definition: []byte(raw)})
+	if a := call(); !a.Allowed || len(a.Mirrors) != 1 || a.Mirrors[0].Header != "mcp-param-to" {
+		t.Errorf("after it: %+v", a)
+	}
+	list(r, exchange("mail", "tools/list"), "send", "Sends mail.")
+	if a := call(); !a.Allowed || a.Mirrors != nil {
+		t.Errorf("after another: %+v", a)
+	}
+}

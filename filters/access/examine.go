@@ -27,6 +27,9 @@ func examine(kind mcp.ItemKind, raw []byte) *looked {
 	}
 	e := examiner{Decoder: strictjson.New(raw), out: out}
 	e.value()
+	if kind == mcp.ItemTool {
+		out.mirrors = mcp.Mirrors(raw)
+	}
 	return out
 }
 

@@ -28,7 +28,7 @@ func (g *gate) inspect(item mcp.Item, a *mcp.Admission) {
 	default:
 		g.scan(item, seen, approved, a)
 	}
-	g.registry.memory.note(g.server.Name, item.Kind, name, sighting{digest: seen.digest, bad: a.Quarantined})
+	g.registry.memory.note(g.server.Name, item.Kind, name, sighting{digest: seen.digest, bad: a.Quarantined, mirrors: seen.mirrors})
 }
 
 // quarantine keeps a definition from everybody.
@@ -93,6 +93,7 @@ func (g *gate) recall(item mcp.Item, a *mcp.Admission) {
 	}
 	name := nameOf(item)
 	last, seen, full := g.registry.memory.recall(g.server.Name, item.Kind, name)
+	a.Mirrors = last.mirrors
 	pins := g.server.pins
 	if !pins.Pins(item.Kind) {
 		switch {
@@ -106,7 +107,7 @@ func (g *gate) recall(item mcp.Item, a *mcp.Admission) {
 	switch pin, pinned := pins.Items[item.Kind][name]; {
 	case !pinned:
 		quarantine(a, "McpPins "+pins.Name, fmt.Sprintf("no pin approves this %s", item.Kind))
-	case seen && last.digest != pin.Digest:
+	case seen && last.bad != "" && last.digest != pin.Digest:
 		quarantine(a, "McpPins "+pins.Name, "its definition, when it was last listed, was not the one that was approved")
 	}
 }

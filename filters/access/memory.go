@@ -35,13 +35,15 @@ type looked struct {
 	digest   pins.Digest
 	findings []filters.Finding
 	words    []string // of its texts, those that may be names of tools
-	err      error    // it has no digest
+	mirrors  []filters.Mirror
+	err      error // it has no digest
 }
 
 // sighting is how an item was last seen.
 type sighting struct {
-	digest pins.Digest
-	bad    string // why it was quarantined; empty: it was not
+	digest  pins.Digest
+	bad     string // why it was quarantined; empty: it was not
+	mirrors []filters.Mirror
 }
 
 type sightings struct {
@@ -83,7 +85,8 @@ func (m *Memory) look(kind mcp.ItemKind, raw []byte) *looked {
 	return found
 }
 
-// note remembers how an item was seen, as far as it matters: what was quarantined, until it is seen well again.
+// note remembers how an item was seen, as far as it matters: what was quarantined, until it is seen well again, and which headers
+// repeat its arguments.
 func (m *Memory) note(server string, kind mcp.ItemKind, name string, s sighting) {
 	key := item{kind, name}
 	m.mu.RLock()
@@ -93,7 +96,7 @@ func (m *Memory) note(server string, kind mcp.ItemKind, name string, s sighting)
 		_, known = of.items[key]
 	}
 	m.mu.RUnlock()
-	if s.bad == "" && !known {
+	if s.bad == "" && s.mirrors == nil && !known {
 		return
 	}
 	m.mu.Lock()
@@ -102,10 +105,10 @@ func (m *Memory) note(server string, kind mcp.ItemKind, name string, s sighting)
 		m.sightings[server] = &sightings{items: map[item]sighting{}}
 	}
 	switch of := m.sightings[server]; {
-	case s.bad == "":
+	case s.bad == "" && s.mirrors == nil:
 		delete(of.items, key)
 	case len(of.items) >= maxSightings && !known:
-		of.full = true
+		of.full = of.full || s.bad != ""
 	default:
 		of.items[key] = s
 	}

@@ -95,8 +95,12 @@ func (c *Codec) admit(x *filters.Exchange, items []Item) error {
 		if err := a.refusal(item); err != nil {
 			return err
 		}
+		x.MCP.Mirrors = append(x.MCP.Mirrors, a.Mirrors...)
 	}
-	return nil
+	if x.MCP.Era != eraModern {
+		return nil
+	}
+	return checkMirrors(x.Request.Headers, x.MCP.Arguments, x.MCP.Mirrors)
 }
 
 // decodeBare admits a GET or a DELETE.
@@ -126,10 +130,13 @@ func setSession(x *filters.Exchange) {
 	}
 }
 
-// Treat masks what rules want masked. There is no notice that could stand in the place of arguments: then the request is refused.
+// Treat masks what rules want masked, in the headers that repeat it too. There is no notice that could stand in the place of arguments: then the request is refused.
 func (c *Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
 	edits, err := redact.Edits(body, x.Blocks, treatments, func(*filters.Block, string) (filters.Edit, bool) { return filters.Edit{}, false })
 	x.Edits = append(x.Edits, edits...)
 	slices.SortFunc(x.Edits, func(a, b filters.Edit) int { return a.Start - b.Start })
-	return err
+	if err != nil {
+		return err
+	}
+	return mirrorAgain(x, body)
 }

@@ -8,8 +8,8 @@
 // do not pass, and neither do batches and responses of a client to its server. Of an answer it promises that a whole JSON body, or
 // each event of a stream, was read as JSON-RPC before any byte of it passes.
 //
-// It does not promise that Mcp-Param-* headers equal the arguments: that takes the schema of the tool, which the server has and
-// checks. It does not judge answers: it puts their content into blocks, up to a bound that it marks when reached.
+// Mcp-Param-* headers are held against the arguments as far as the schema of the tool is known, which a list has brought; before that
+// only the server can. It does not judge: what the rules say of a message, the judge of its reader says.
 //
 // A Codec is immutable and safe for concurrent use; a reader of an answer belongs to one stream. Every failure is a
 // *filters.BodyError, which carries names and never values of a body, and whose Code is the JSON-RPC code of the refusal.

@@ -72,6 +72,7 @@ type Admission struct {
 	Reason      string            // why it may not be used, for a person and a model to read
 	Quarantined string            // its definition must not reach a model, and why; then it is not Visible. Empty: it may
 	Findings    []filters.Finding // what was seen in the definition, quarantined or not
+	Mirrors     []filters.Mirror  // at a call of a tool: the arguments that headers repeat, as its definition said when it was last listed
 	Error       string            // an expression failed, hence admits nothing; for the record, quotes nothing of the exchange
 }
 
