@@ -17,6 +17,7 @@ import (
 	"bartizan/envoy/socket"
 	"bartizan/extproc/audit"
 	"bartizan/extproc/bundle"
+	"bartizan/extproc/cause"
 	"bartizan/extproc/server"
 	"bartizan/filters"
 	"bartizan/filters/llm"
@@ -96,7 +97,7 @@ func panicking(t *testing.T, path string, at *atomic.Value) noted {
 		t.Fatal(err)
 	}
 	records := make(noted, 100)
-	s := server.New(server.Config{Instance: "panicking", Bundle: func() *bundle.Bundle { return b }, Audit: records, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	s := server.New(server.Config{Instance: "panicking", Bundle: func() *bundle.Bundle { return b }, Causes: cause.New(time.Now, nil), Audit: records, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	l, err := socket.Listen("unix:" + path)
 	if err != nil {
 		t.Fatal(err)

@@ -110,7 +110,6 @@ func TestNoBody(t *testing.T) {
 		{"content-length 0", "POST /anthropic/v1/messages", wanted{status: 400, protocol: "anthropic", outcome: "deny", endedBy: "gateway", kind: "malformed"}},
 		{"openai", "POST /openai/v1/chat/completions", wanted{status: 400, protocol: "openai", outcome: "deny", endedBy: "gateway", kind: "malformed"}},
 		{"mcp", "POST /mcp/modern", wanted{status: 400, protocol: "mcp", outcome: "deny", endedBy: "gateway", kind: "malformed"}},
-		{"mcp GET", "GET /mcp/modern", wanted{status: 405, protocol: "mcp", outcome: "deny", endedBy: "gateway", kind: "http_method"}},
 		{"mcp DELETE", "DELETE /mcp/modern", wanted{status: 400, protocol: "mcp", says: "names no session", outcome: "deny", endedBy: "gateway", kind: "malformed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -120,6 +119,17 @@ func TestNoBody(t *testing.T) {
 			chunked := strings.Replace(text(c.request+" HTTP/1.1", name, bobKey, []string{"transfer-encoding: chunked"}, ""), "content-length: 0\r\n", "", 1)
 			w.expect(t, name, w.raw(t, chunked+"0\r\n\r\n"), c.want)
 		})
+	}
+}
+
+// TestServerRefusesGET: whether a server has a stream of its own messages is its own to say.
+func TestServerRefusesGET(t *testing.T) {
+	w := shared
+	name := tag()
+	a := w.raw(t, text("GET /mcp/modern HTTP/1.1", name, bobKey, nil, ""))
+	r, seen := w.recordOf(t, name), w.upstreamOf(name)
+	if a.status != http.StatusMethodNotAllowed || len(seen) != 1 || r.Own().Outcome != "allow" || r.Unmapped.Bartizan.EndedBy != "upstream" {
+		t.Errorf("%d %q, outcome %s, ended by %s, the upstream saw %d", a.status, a.body, r.Own().Outcome, r.Unmapped.Bartizan.EndedBy, len(seen))
 	}
 }
 
