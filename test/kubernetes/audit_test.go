@@ -64,8 +64,12 @@ func TestAccount(t *testing.T) {
 
 func TestErrorsOf(t *testing.T) {
 	got := describe([]sent{
-		{kind: kinds[0], status: 200}, {kind: kinds[1], status: 451}, {kind: kinds[1], status: 200}, {kind: kinds[0], status: 503},
-		{kind: kinds[0], broken: "EOF"}, {kind: kinds[0], broken: "EOF"},
+		{kind: kinds[0], status: 200},
+		{kind: kinds[1], status: 451},
+		{kind: kinds[1], status: 200},
+		{kind: kinds[0], status: 503},
+		{kind: kinds[0], broken: "EOF"},
+		{kind: kinds[0], broken: "EOF"},
 	})
 	if want := "6 requests, 4 errors, slowest answer 0s; 2 × EOF; 1 × status 200; 1 × status 503"; got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -23,9 +23,9 @@ import (
 
 // flags of the command; the second part is what the process outside the room tells the one inside.
 type flags struct {
-	build, run time.Duration
-	hold       bool
-	results    string
+	build, run  time.Duration
+	check, hold bool
+	results     string
 
 	inside                bool
 	dir, programs, cgroup string
@@ -35,6 +35,7 @@ func main() {
 	var f flags
 	flag.DurationVar(&f.build, "build-timeout", 80*time.Minute, "deadline of the first build of the node's programs")
 	flag.DurationVar(&f.run, "timeout", 20*time.Minute, "deadline of everything else")
+	flag.BoolVar(&f.check, "check", false, "only say whether a node can run on this machine")
 	flag.BoolVar(&f.hold, "hold", false, "keep the cluster when a step has failed, until interrupted")
 	flag.StringVar(&f.results, "write", "", "write what was measured into this `file`")
 	flag.BoolVar(&f.inside, "inside", false, "(internal) this is the first process of the room")
@@ -59,6 +60,9 @@ func (f flags) main(ctx context.Context) error {
 	}
 	if err := host.Check(); err != nil {
 		return fmt.Errorf("cannot run here: %w", err)
+	}
+	if f.check {
+		return nil
 	}
 	return f.outside(ctx)
 }

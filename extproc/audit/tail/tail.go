@@ -34,6 +34,9 @@ func (o Options) consumer() jetstream.OrderedConsumerConfig {
 	return c
 }
 
+// ErrNoAnswer says that the server did not answer, as when the stream has no leader at the moment; reading can be tried again.
+var ErrNoAnswer = errors.New("no answer from NATS")
+
 // Tail calls f for each record until ctx ends (no error), f errs, or with Once the newest record was read. An event that cannot be decoded
 // is handed out with Raw alone.
 func Tail(ctx context.Context, nc *nats.Conn, o Options, f func(*Event) error) error {
@@ -64,10 +67,14 @@ func Each(ctx context.Context, js jetstream.JetStream, o Options, f func(m jetst
 // streamPoll is how often a stream that is not there yet is looked for.
 const streamPoll = 250 * time.Millisecond
 
+// patience is how long one question to the server waits for its answer. A server that knows a stream which has no leader yet does not answer
+// at all, and a question would otherwise take all the time that the caller has.
+const patience = 5 * time.Second
+
 // open finds the stream. A gateway makes it when it first reaches NATS; who waits for records to come waits for that too.
 func (o *Options) open(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
 	for {
-		s, err := js.Stream(ctx, stream.Name)
+		s, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.Stream(ctx, stream.Name) })
 		if o.Once || !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return s, err
 		}
@@ -80,12 +87,23 @@ func (o *Options) open(ctx context.Context, js jetstream.JetStream) (jetstream.S
 	}
 }
 
+// ask asks the server one question.
+func ask[T any](ctx context.Context, question func(context.Context) (T, error)) (T, error) {
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answer, err := question(asking)
+	if err != nil && asking.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w within %s: %w", ErrNoAnswer, patience, err)
+	}
+	return answer, err
+}
+
 func each(ctx context.Context, js jetstream.JetStream, o Options, f func(m jetstream.Msg, seq uint64) error) error {
 	s, err := o.open(ctx, js)
 	if err != nil {
 		return err
 	}
-	c, err := s.OrderedConsumer(ctx, o.consumer())
+	c, err := ask(ctx, func(ctx context.Context) (jetstream.Consumer, error) { return s.OrderedConsumer(ctx, o.consumer()) })
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -168,5 +169,30 @@ func TestTailFollows(t *testing.T) {
 	stop := errors.New("enough")
 	if err := Tail(t.Context(), nc, Options{All: true}, func(*Event) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("the function's error: %v", err)
+	}
+}
+
+// TestTailUnanswered: a stream without a leader does not answer, and that does not use up the time in which it could be asked again.
+func TestTailUnanswered(t *testing.T) {
+	t.Parallel()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(s.Shutdown)
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	if _, err := nc.Subscribe("$JS.API.STREAM.INFO."+stream.Name, func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err = Tail(ctx, nc, Options{Since: time.Now()}, func(*Event) error { return nil })
+	if !errors.Is(err, ErrNoAnswer) {
+		t.Errorf("error: %v, want %v", err, ErrNoAnswer)
 	}
 }

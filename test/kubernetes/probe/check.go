@@ -168,10 +168,10 @@ func (p *prober) tool(ctx context.Context) (string, error) {
 // errFound ends the reading.
 var errFound = errors.New("found")
 
-// records waits for the records of the two calls that went well.
+// records waits for the records of the two calls that went well. The stream can be without a leader still: it is read again then.
 func (p *prober) records(ctx context.Context, nc *nats.Conn, since time.Time) error {
 	missing := map[string]bool{"messages": true, "tools/call": true}
-	err := tail.Tail(ctx, nc, tail.Options{Since: since}, func(e *tail.Event) error {
+	read := func(e *tail.Event) error {
 		outcome := e.Own().Outcome
 		if !missing[e.API.Operation] || !strings.Contains(string(e.Raw), p.agent) || (outcome != "allow" && outcome != "flag") {
 			return nil
@@ -182,8 +182,15 @@ func (p *prober) records(ctx context.Context, nc *nats.Conn, since time.Time) er
 			return errFound
 		}
 		return nil
+	}
+	_, err := until(ctx, func(ctx context.Context) (string, error) {
+		err := tail.Tail(ctx, nc, tail.Options{Since: since}, read)
+		if errors.Is(err, errFound) {
+			return "", nil
+		}
+		return "", err
 	})
-	if errors.Is(err, errFound) {
+	if len(missing) == 0 {
 		return nil
 	}
 	for operation := range missing {
