@@ -37,7 +37,7 @@ func mirrors(d *strictjson.Decoder, path []string, found []filters.Mirror) []fil
 		switch {
 		case string(name) == "x-mcp-header" && d.Kind() == '"':
 			if header := d.String(); header != "" && len(path) > 0 && len(found) < maxMirrors {
-				found = append(found, filters.Mirror{headerParam + strings.ToLower(header), slices.Clone(path)})
+				found = append(found, filters.Mirror{Header: headerParam + strings.ToLower(header), Path: slices.Clone(path)})
 			}
 		case string(name) == "properties" && d.Kind() == '{':
 			for property := range d.Object() {
