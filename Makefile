@@ -56,6 +56,10 @@ test-kubernetes: ## The Helm chart on a real Kubernetes node on this machine, as
 bench: build ## Bare Envoy, a no-op processor and Bartizan under the same load; rewrites test/load/RESULTS.md
 	$(GO) run ./test/load -bartizan $(BIN) -write test/load/RESULTS.md
 
+.PHONY: bench-mcp
+bench-mcp: build ## The same for MCP alone: a tools/call, and a list of 1,000 tools; rewrites test/load/RESULTS-mcp.md
+	$(GO) run ./test/load -bartizan $(BIN) -only call,list -write test/load/RESULTS-mcp.md
+
 .PHONY: fuzz
 fuzz: ## Every fuzz target for 20 seconds
 	@for pkg in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -34,28 +34,33 @@ func main() {
 	binary := flag.String("bartizan", "", "the bartizan `binary`; empty: it is built")
 	file := flag.String("write", "", "also write the tables to this `file`")
 	quick := flag.Bool("quick", false, "one short round: shows that everything works, and no figure to believe")
+	only := flag.String("only", "", "measure these `scenarios` alone: small, conversation, events, call, list; with commas between")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(ctx, *binary, *file, *quick); err != nil {
+	p := fullPlan()
+	if *quick {
+		p = quickPlan()
+	}
+	err := p.keep(*only)
+	if err == nil {
+		err = run(ctx, *binary, *file, p)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, file string, quick bool) (err error) {
+func run(ctx context.Context, binary, file string, p plan) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	if binary == "" {
 		if binary, err = env.Binary(); err != nil {
 			return err
 		}
-	}
-	p := fullPlan()
-	if quick {
-		p = quickPlan()
 	}
 	r, err := measure(ctx, binary, p, os.Stderr)
 	if err != nil {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"bartizan/test/load/sample"
@@ -96,6 +99,23 @@ func quickPlan() plan {
 		}
 	}
 	return p
+}
+
+// keep leaves the scenarios that names lists; empty: all.
+func (p *plan) keep(names string) error {
+	if names == "" {
+		return nil
+	}
+	var kept []scenario
+	for _, name := range strings.Split(names, ",") {
+		i := slices.IndexFunc(p.scenarios, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return fmt.Errorf("there is no scenario %q", name)
+		}
+		kept = append(kept, p.scenarios[i])
+	}
+	p.scenarios = kept
+	return nil
 }
 
 // duration is how long the loads take, all else left out.
