@@ -21,7 +21,7 @@ const (
 	OutcomeAllow      Outcome = "allow"
 	OutcomeFlag       Outcome = "flag"
 	OutcomeRedact     Outcome = "redact"     // passed with something masked
-	OutcomeQuarantine Outcome = "quarantine" // passed with a block replaced
+	OutcomeQuarantine Outcome = "quarantine" // passed with a block or a message replaced or left out
 	OutcomeDeny       Outcome = "deny"       // refused by a rule, or by the gateway for what the caller sent
 	OutcomeError      Outcome = "error"      // failed for a reason that is not the caller's
 	OutcomeAborted    Outcome = "aborted"    // the client left before the end

@@ -115,14 +115,18 @@ func (m *Machine) outcome(by filters.EndedBy) filters.Outcome {
 	}
 }
 
-// passed is the outcome of what was not refused: the highest of the actions on the request, on the answer and on items in it.
+// passed is the outcome of what was not refused: the highest of the actions on the request, on the answer and on items in it. A stream of
+// a server's own messages goes on without those that are denied.
 func (m *Machine) passed() filters.Outcome {
+	if m.x.Response.Withheld > 0 {
+		return filters.OutcomeQuarantine
+	}
 	switch max(m.decision.Action, m.answer.Action, m.x.MCP.NotedAction()) {
 	case filters.ActionFlag:
 		return filters.OutcomeFlag
 	case filters.ActionRedact:
 		return filters.OutcomeRedact
-	case filters.ActionQuarantine:
+	case filters.ActionQuarantine, filters.ActionDeny:
 		return filters.OutcomeQuarantine
 	default:
 		return filters.OutcomeAllow

@@ -70,7 +70,7 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 			}},
 		}},
 		McpServers: []*bundlepb.McpServer{
-			{Name: "warehouse", Tools: []*bundlepb.McpTool{{Name: "query_sales", ReadOnly: new(true)}}},
+			{Name: "warehouse", Off: []string{"sampling"}, Tools: []*bundlepb.McpTool{{Name: "query_sales", ReadOnly: new(true)}}},
 			{Name: "hidden", VisibleTo: &bundlepb.Expression{Text: "'staff' in identity.groups", Line: 1, Column: 1}},
 		},
 		Audit:  &bundlepb.Audit{Mode: mode, Payload: payload, Tenant: "default"},

@@ -15,10 +15,19 @@ import (
 func (m *serverMessage) pass() ([]byte, error) {
 	out, err := m.judged()
 	if err != nil && !m.wanted() && m.operation() == OperationGet {
-		m.x.Response.Withheld++ // nobody waits for this message, and the stream is not its own: a client would ask for it again and again
-		return nil, nil
+		return m.withheld(err)
 	}
 	return out, err
+}
+
+// withheld leaves a message out of a stream that is not its own: a client would ask for it again and again. In the place of a response,
+// which a client waits for that resumes its stream, stands why.
+func (m *serverMessage) withheld(why error) ([]byte, error) {
+	if m.hasMethod || m.id == nil {
+		m.x.Response.Withheld++
+		return nil, nil
+	}
+	return json.Marshal(message{Version: "2.0", ID: m.id, Result: failed(m.x, filters.AsRefusal(why, m.x.ID).Text())}, jsontext.AllowInvalidUTF8(true))
 }
 
 func (m *serverMessage) judged() ([]byte, error) {

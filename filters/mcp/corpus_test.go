@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/template"
 
 	"bartizan/filters"
+	"bartizan/test/corpus"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -44,36 +43,18 @@ func testExchange() *filters.Exchange {
 	}
 }
 
-// expand writes out what cannot stand in a file as it is: <% repeat "[" 70 %>, <% "\xff" %>.
-func expand(t *testing.T, body string) []byte {
-	t.Helper()
-	tmpl, err := template.New("").Delims("<%", "%>").Funcs(template.FuncMap{"repeat": strings.Repeat}).Parse(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := tmpl.Execute(&b, nil); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 // split cuts a file of testdata into its head lines and its body.
-func split(t *testing.T, path string) (head []string, body []byte) {
+func split(t *testing.T, path string) corpus.File {
 	t.Helper()
-	raw, err := os.ReadFile(path)
+	f, err := corpus.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, b, ok := strings.Cut(string(raw), "\n\n")
-	if !ok {
-		t.Fatalf("%s: no blank line", path)
-	}
-	return strings.Split(h, "\n"), expand(t, b)
+	return f
 }
 
-// corpus runs f on every file of a folder and compares what it returns with the golden beside it. A golden without a file fails.
-func corpus(t *testing.T, dir string, f func(t *testing.T, path string) string) {
+// eachFile runs f on every file of a folder and compares what it returns with the golden beside it. A golden without a file fails.
+func eachFile(t *testing.T, dir string, f func(t *testing.T, path string) string) {
 	t.Helper()
 	inputs, err := filepath.Glob(filepath.Join(dir, "*.http"))
 	if err != nil || len(inputs) == 0 {
@@ -114,14 +95,9 @@ func golden(t *testing.T, path, got string) {
 // readRequestFile reads a request line, headers and a body.
 func readRequestFile(t *testing.T, path string) (*filters.Exchange, []byte) {
 	t.Helper()
-	head, body := split(t, path)
-	x := testExchange()
-	x.Request.Method, _, _ = strings.Cut(head[0], " ")
-	for _, line := range head[1:] {
-		name, value, _ := strings.Cut(line, ": ")
-		x.Request.Headers[name] = value
-	}
-	return x, body
+	file, x := split(t, path), testExchange()
+	x.Request.Method, _, x.Request.Headers = file.Request()
+	return x, file.Body
 }
 
 func showReply(b *strings.Builder, r filters.Reply) {

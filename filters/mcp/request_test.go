@@ -12,7 +12,7 @@ import (
 // TestRequests decodes each request of the corpus and shows what came of it: the exchange, or the answer that its caller gets.
 func TestRequests(t *testing.T) {
 	codec := New(testRegistry)
-	corpus(t, requests, func(t *testing.T, path string) string {
+	eachFile(t, requests, func(t *testing.T, path string) string {
 		x, body := readRequestFile(t, path)
 		var b strings.Builder
 		err := codec.DecodeRequest(x, body)

@@ -32,10 +32,10 @@ func (c answerCase) registry() Registry {
 
 func readAnswerFile(t *testing.T, path string) answerCase {
 	t.Helper()
-	head, body := split(t, path)
-	request := strings.Fields(head[0])
-	status, mediaType, _ := strings.Cut(head[1], " ")
-	c := answerCase{method: request[0], id: request[1], version: request[2], mediaType: mediaType, body: body}
+	file := split(t, path)
+	request := strings.Fields(file.Head[0])
+	status, mediaType, _ := strings.Cut(file.Head[1], " ")
+	c := answerCase{method: request[0], id: request[1], version: request[2], mediaType: mediaType, body: file.Body}
 	var err error
 	if c.status, err = strconv.Atoi(status); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func whole(left int) int { return left }
 
 // TestAnswers reads each answer of the corpus and shows what passed, what was concluded, and how it would be cut.
 func TestAnswers(t *testing.T) {
-	corpus(t, "testdata/answers", func(t *testing.T, path string) string {
+	eachFile(t, "testdata/answers", func(t *testing.T, path string) string {
 		c := readAnswerFile(t, path)
 		got := c.run(t, whole)
 		var b strings.Builder

@@ -63,7 +63,7 @@ func strictJudge(_ *filters.Exchange, blocks []filters.Block) filters.Decision {
 
 // TestTreatedAnswers shows what becomes of answers under the strict judge and gate: each changed as little as can be.
 func TestTreatedAnswers(t *testing.T) {
-	corpus(t, "testdata/treated", func(t *testing.T, path string) string {
+	eachFile(t, "testdata/treated", func(t *testing.T, path string) string {
 		c := readAnswerFile(t, path)
 		c.gated, c.judge = strictRegistry{}, strictJudge
 		got := c.run(t, whole)

@@ -146,7 +146,12 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (w *world) mcpSession(t *testing.T, server, key string) *mcp.ClientSession {
 	t.Helper()
-	client := mcp.NewClient(&mcp.Implementation{Name: "e2e", Version: "1"}, nil)
+	return w.mcpSessionOf(t, server, key, nil)
+}
+
+func (w *world) mcpSessionOf(t *testing.T, server, key string, o *mcp.ClientOptions) *mcp.ClientSession {
+	t.Helper()
+	client := mcp.NewClient(&mcp.Implementation{Name: "e2e", Version: "1"}, o)
 	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
 		Endpoint: w.URL + "/mcp/" + server, HTTPClient: &http.Client{Transport: bearer(key)},
 	}, nil)

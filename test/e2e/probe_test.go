@@ -99,6 +99,12 @@ type fact struct {
 	} `json:"metadata"`
 	Unmapped struct {
 		Bartizan struct {
+			Answer struct {
+				Action   string `json:"action"`
+				Verdicts []struct {
+					Rule string `json:"rule"`
+				} `json:"verdicts"`
+			} `json:"answer_decision"`
 			EndedBy string `json:"ended_by"`
 			Route   string `json:"route"`
 			Refusal struct {

@@ -28,6 +28,10 @@ type MCPOptions struct {
 	// Describe, where set, writes the description of a tool at each new server session (Stateless: at each request): for
 	// definitions that change after they were approved.
 	Describe func(tool string) string
+	// Server, where set, makes the server of a session in place of the warehouse.
+	Server func() *mcp.Server
+	// Replay makes it keep the events of its streams, for clients that come back for what they missed.
+	Replay bool
 }
 
 // MCPCall is one call of a tool as it reached the server.
@@ -62,7 +66,14 @@ func StartMCP(ctx context.Context, o MCPOptions) (*MCP, error) {
 		DisableLocalhostProtection: true, // a gateway sends the server's public name as host
 		MaxRequestBodyBytes:        maxBody,
 	}
-	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return m.warehouse() }, options)
+	if o.Replay {
+		options.EventStore = mcp.NewMemoryEventStore(nil)
+	}
+	server := m.warehouse
+	if o.Server != nil {
+		server = o.Server
+	}
+	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server() }, options)
 	s, err := serve(ctx, o.Listen, m.record(m.guard(handler)))
 	m.Server = s
 	return m, err
