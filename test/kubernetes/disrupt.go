@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,11 +68,19 @@ func (w *world) deletePods(ctx context.Context, component string, n int, choose 
 	return w.awaitPods(ctx, component, n)
 }
 
-func one(pods []pod) []pod { return pods[:1] }
 func all(pods []pod) []pod { return pods }
 
 func (w *world) loseGateway(ctx context.Context) error {
-	return w.deletePods(ctx, "gateway", gateways, one)
+	return w.deletePods(ctx, "gateway", gateways, w.busiest)
+}
+
+// busiest is the pod that took the most CPU: the Service sends all connections of one address to one pod, so it has nearly the whole load.
+func (w *world) busiest(pods []pod) []pod {
+	cores := map[string]float64{}
+	for _, u := range w.report.used {
+		cores[u.Pod] += u.Cores
+	}
+	return []pod{slices.MaxFunc(pods, func(a, b pod) int { return cmp.Compare(cores[a.Metadata.Name], cores[b.Metadata.Name]) })}
 }
 
 func (w *world) loseControl(ctx context.Context) error {

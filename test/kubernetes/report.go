@@ -47,7 +47,8 @@ The load is %d clients, of which half keep their connection: answers, refusals, 
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", row.title, len(row.all), errors, median, slowest)
 	}
 	b.WriteString("\nNo refused request reached an upstream; every answered request has its record; `bartizan verify` finds nothing missing or changed.\n" +
-		"\n## Containers, under the same load without a disruption\n\nA floor, not a size to plan with: `test/load/RESULTS.md` has the larger loads.\n\n| pod | container | memory (largest working set) | CPU (mean) |\n|---|---|---:|---:|\n")
+		"\n## Containers, under the same load without a disruption\n\nA floor, not a size to plan with: `test/load/RESULTS.md` has the larger loads. " +
+		"All clients have one address, and the Service leads an address to one gateway pod.\n\n| pod | container | memory (largest working set) | CPU (mean) |\n|---|---|---:|---:|\n")
 	for _, u := range r.used {
 		fmt.Fprintf(&b, "| %s | %s | %d MiB | %d m |\n", u.Pod, u.Container, u.Memory>>20, int(u.Cores*1000))
 	}
