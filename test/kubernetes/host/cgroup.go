@@ -31,8 +31,11 @@ func hierarchies() ([]string, error) {
 	for i := range all {
 		all[i] = filepath.Dir(all[i])
 	}
-	return slices.DeleteFunc(all, func(h string) bool { return filepath.Base(h) == "unified" }), err
+	return all, err
 }
+
+// unified is the hierarchy of version 2 beside those of version 1. It controls nothing; containerd makes its groups there too.
+const unified = "unified"
 
 func (c cgroup) make() error {
 	all, err := hierarchies()
@@ -40,6 +43,9 @@ func (c cgroup) make() error {
 		return err
 	}
 	for _, h := range all {
+		if filepath.Base(h) == unified {
+			continue
+		}
 		if err := os.Mkdir(filepath.Join(h, string(c)), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
