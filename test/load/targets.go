@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -31,8 +32,11 @@ func targets() []target {
 	}
 }
 
-// writeTargets says which targets were met.
+// writeTargets says which targets were met, if their scenario was measured.
 func (r *report) writeTargets(b *strings.Builder) {
+	if !slices.ContainsFunc(r.plan.scenarios, func(s scenario) bool { return s.name == targeted }) {
+		return
+	}
 	b.WriteString("## Targets (1 KB in, 10 KB JSON out)\n\n| | wanted | Bartizan | | the no-op |\n|---|---:|---:|---|---:|\n")
 	for _, t := range targets() {
 		got, sign, met := t.value(r, bartizan), "≤", false
