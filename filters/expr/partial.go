@@ -18,7 +18,7 @@ type Partial struct {
 }
 
 // CompilePartial is Compile for an expression that is evaluated with fields of mcp and request unknown as well. They are named as an
-// author writes them: "mcp.arguments". has() is refused for them: CEL has no third answer to it.
+// author writes them: "mcp.arguments". has() is refused for them: CEL has no third answer to it. So is mcp.call, which is never known there.
 func (e *Env) CompilePartial(source manifest.String, later []string) (*Program, *manifest.Error) {
 	p, err := e.Compile(source)
 	if err != nil {
@@ -28,16 +28,19 @@ func (e *Env) CompilePartial(source manifest.String, later []string) (*Program, 
 		return nil, source.Errorf("content is judged by the rules of a Policy", "block and response are not there when it is asked what may be called")
 	}
 	ast.PreOrderVisit(p.ast.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if err != nil || x.Kind() != ast.SelectKind || !x.AsSelect().IsTestOnly() {
+		if err != nil || x.Kind() != ast.SelectKind {
 			return
 		}
 		name := e.rootName(p.ast.GetType(x.AsSelect().Operand().ID())) + "." + x.AsSelect().FieldName()
-		if slices.Contains(later, name) {
+		report := func(message, hint string) {
 			at := p.ast.SourceInfo().GetStartLocation(x.ID())
-			err = &manifest.Error{
-				Position: source.At(max(at.Line(), 1), max(at.Column(), 0)), Text: name,
-				Message: "has() cannot be asked of what is not known when a list is shown", Hint: "compare it with something, as in size(" + name + ") > 0",
-			}
+			err = &manifest.Error{Position: source.At(max(at.Line(), 1), max(at.Column(), 0)), Text: name, Message: message, Hint: hint}
+		}
+		switch {
+		case name == "mcp.call":
+			report("what asked for a call is found out after it is asked what may be called", "use it in a rule of a Policy")
+		case x.AsSelect().IsTestOnly() && slices.Contains(later, name):
+			report("has() cannot be asked of what is not known when a list is shown", "compare it with something, as in size("+name+") > 0")
 		}
 	}))
 	if err != nil {

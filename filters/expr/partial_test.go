@@ -87,6 +87,16 @@ func TestHasOfTheUnknown(t *testing.T) {
 	}
 }
 
+// TestCauseIsFoundLater: what may be called is asked before it is known what asked for the call, so an expression cannot read it.
+func TestCauseIsFoundLater(t *testing.T) {
+	e := newEnv(t, filters.SurfaceMCP)
+	for _, expression := range []string{"mcp.call.cause.match == 'id'", "[mcp].exists(m, m.call.cause.exact)", "has(mcp.call)"} {
+		if _, bad := e.CompilePartial(at(expression), laterFields); bad == nil || bad.Text != "mcp.call" {
+			t.Errorf("%s: %v", expression, bad)
+		}
+	}
+}
+
 // TestPartialNext: one activation serves a whole list.
 func TestPartialNext(t *testing.T) {
 	e := newEnv(t, filters.SurfaceMCP)
