@@ -75,6 +75,7 @@ type Verdict struct {
 	Error    string // Failed: why
 	Pointer  string // a rule about blocks: the first block concerned
 	Blocks   int    // a rule about blocks: how many are concerned
+	Message  bool   // deny: told as a message of the model, not as an error
 }
 
 // Decision is the sum of all verdicts about a request, or about an answer.

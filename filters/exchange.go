@@ -136,6 +136,7 @@ const (
 	OriginToolResult     Origin = "tool_result"
 	OriginDocument       Origin = "document"
 	OriginToolDefinition Origin = "tool_definition"
+	OriginToolCall       Origin = "tool_call" // what a model asks a tool for: its arguments
 )
 
 // Block is one piece of content of a body. Data aliases the decoded body where it can: it is read-only, and valid as long as
@@ -145,7 +146,8 @@ type Block struct {
 	Origin    Origin
 	MediaType string // "text/plain", "application/pdf", ...
 	Pointer   string // JSON pointer (RFC 6901) to the value in the body
-	Name      string // tool_result and tool_definition: the tool or its call id
+	Name      string // tool_call, tool_result and tool_definition: the tool; of a result whose call is not in the body, the call's id
+	CallID    string // tool_call and tool_result: the id that the model gave the call; empty where the protocol has none
 	Data      []byte // text as UTF-8 after JSON unescaping; binary content as sent (base64); application/json as it stands in the body
 	Start     int    // where the value at Pointer begins in the body, with its quotes
 	End       int    // and ends
@@ -369,5 +371,8 @@ type Usage struct {
 	Output        int64
 	CacheRead     int64
 	CacheCreation int64
-	Reasoning     int64
+	CacheHour     int64 // of CacheCreation: what is kept for an hour, where the provider says so
+	Reasoning     int64 // of Output
+	WebSearches   int64 // requests of the provider's own tools, billed each
+	WebFetches    int64
 }

@@ -44,6 +44,7 @@ type Refusal struct {
 	Policy     string // RefusedByPolicy
 	Rule       string // RefusedByPolicy
 	Code       string // the protocol's own code where the kind does not say it all: of MCP a JSON-RPC code, such as "-32020"; else empty
+	AsMessage  bool   // of a model's answer: told as a message of the model, so that the session goes on; else as an error
 	Challenge  string // the WWW-Authenticate that goes with it: the caller is shown where to log in; else empty
 	DecisionID string // the exchange's ID
 }
@@ -103,7 +104,7 @@ func (e *DeniedError) Error() string {
 
 // Refusal is how the verdict of a rule that denies is told.
 func (v *Verdict) Refusal() Refusal {
-	return Refusal{Kind: RefusedByPolicy, Message: v.Reason, Policy: v.Policy, Rule: v.Rule}
+	return Refusal{Kind: RefusedByPolicy, Message: v.Reason, Policy: v.Policy, Rule: v.Rule, AsMessage: v.Message}
 }
 
 // Notice is what stands in the place of a block that the verdict's rule quarantines. It names no decision: the same block has the same

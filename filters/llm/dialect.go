@@ -26,7 +26,7 @@ type Dialect struct {
 type Operation struct {
 	Name   string // as Route.Operation
 	Method string // the HTTP method
-	Path   string // below the provider's base URL
+	Path   string // below the provider's base URL; it may have variables such as {model}, one segment each, or {v1|v1beta}, one of these words
 }
 
 // Lookup returns the dialect of that name.
@@ -37,6 +37,18 @@ func Lookup(name string) (Dialect, bool) {
 		}
 	}
 	return Dialect{}, false
+}
+
+// Operations returns the names of all operations of all dialects, sorted, each once.
+func Operations() []string {
+	var names []string
+	for _, d := range dialects() {
+		for _, o := range d.Operations {
+			names = append(names, o.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Codec returns the codec of the dialect of that name.

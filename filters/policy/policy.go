@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bartizan/filters"
+	"bartizan/filters/llm"
 	"bartizan/filters/manifest"
 	"bartizan/filters/mcp"
 )
@@ -67,7 +68,7 @@ type Rule struct {
 // operations are the names that on may hold: the operations that the codecs of a surface decode.
 func operations(s filters.Surface) []string {
 	if s == filters.SurfaceLLM {
-		return []string{"messages", "chat.completions"}
+		return llm.Operations()
 	}
 	return mcp.Methods()
 }

@@ -2,6 +2,8 @@ package envoyconf
 
 import (
 	"net"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,9 +16,10 @@ import (
 // Route leads one path of the gateway to one path of an upstream.
 type Route struct {
 	Name     string    // the key of the bundle: extproc knows the route by it
-	Path     string    // on the gateway: exact, without query
+	Path     string    // on the gateway, without query: exact, or with variables such as {model}, one segment each, or {v1|v1beta}, one of these words
 	Methods  []string  // admitted on it; others fall to [RouteNone]
 	Upstream *Upstream // nil: extproc answers
+	Mount    string    // of a Path with variables: its beginning that Rewrite replaces
 	Rewrite  string    // path at the upstream; the query goes along
 	Listens  bool      // its answers may be silent for as long as [listenIdle]
 }
@@ -38,7 +41,7 @@ func Routes(routes []Route, requestBytes int64) *routev3.RouteConfiguration {
 			"x-envoy-external-address",
 		},
 	}
-	for _, r := range routes {
+	for _, r := range slices.SortedStableFunc(slices.Values(routes), exactFirst) {
 		host.Routes = append(host.Routes, r.build())
 	}
 	host.Routes = append(host.Routes, none())
@@ -47,24 +50,67 @@ func Routes(routes []Route, requestBytes int64) *routev3.RouteConfiguration {
 
 func (r Route) build() *routev3.Route {
 	route := &routev3.Route{
-		Name: r.Name,
-		Match: &routev3.RouteMatch{
-			PathSpecifier: &routev3.RouteMatch_Path{Path: r.Path},
-			Headers:       []*routev3.HeaderMatcher{methods(r.Methods)},
-		},
+		Name:   r.Name,
+		Match:  &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{methods(r.Methods)}},
 		Action: nowhere(),
 	}
+	if r.variable() {
+		route.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(r.Path)}
+	} else {
+		route.Match.PathSpecifier = &routev3.RouteMatch_Path{Path: r.Path}
+	}
 	if r.Upstream != nil {
-		route.Action = &routev3.Route_Route{Route: &routev3.RouteAction{
+		action := &routev3.RouteAction{
 			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: r.Upstream.Cluster},
 			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: r.Upstream.authority()},
-			PrefixRewrite:        r.Rewrite,   // with an exact match: the whole path, without the query
 			Timeout:              duration(0), // an answer may stream for hours; the idle timeout ends the dead ones
 			IdleTimeout:          duration(r.idle()),
 			// No retry policy: a model call costs money and a tool call may write.
-		}}
+		}
+		if r.variable() {
+			action.RegexRewrite = &matcherv3.RegexMatchAndSubstitute{
+				Pattern: &matcherv3.RegexMatcher{Regex: "^" + regexp.QuoteMeta(r.Mount)}, Substitution: strings.ReplaceAll(r.Rewrite, `\`, `\\`),
+			}
+		} else {
+			action.PrefixRewrite = r.Rewrite // with an exact match: the whole path, without the query
+		}
+		route.Action = &routev3.Route_Route{Route: action}
 	}
 	return route
+}
+
+// variable tells whether the path has variables.
+func (r Route) variable() bool { return strings.Contains(r.Path, "{") }
+
+// exactFirst puts what is named before what is matched.
+func exactFirst(a, b Route) int {
+	switch {
+	case a.variable() == b.variable():
+		return 0
+	case b.variable():
+		return -1
+	default:
+		return 1
+	}
+}
+
+var variables = regexp.MustCompile(`\{[^{}]*\}`)
+
+// expression matches a path with variables, whole.
+func expression(path string) *matcherv3.RegexMatcher {
+	var b strings.Builder
+	at := 0
+	for _, v := range variables.FindAllStringIndex(path, -1) {
+		b.WriteString(regexp.QuoteMeta(path[at:v[0]]))
+		if words := path[v[0]+1 : v[1]-1]; strings.Contains(words, "|") {
+			b.WriteString("(?:" + words + ")")
+		} else {
+			b.WriteString("[^/]+")
+		}
+		at = v[1]
+	}
+	b.WriteString(regexp.QuoteMeta(path[at:]))
+	return &matcherv3.RegexMatcher{Regex: b.String()}
 }
 
 // idle is how long nothing may move on the route.

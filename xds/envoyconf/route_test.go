@@ -1,6 +1,7 @@
 package envoyconf_test
 
 import (
+	"regexp"
 	"testing"
 
 	"bartizan/xds/envoyconf"
@@ -27,6 +28,31 @@ func TestRoutes(t *testing.T) {
 	}
 	if action.RetryPolicy != nil || host.RetryPolicy != nil {
 		t.Error("a tool call could run twice")
+	}
+}
+
+func TestPathWithVariables(t *testing.T) {
+	upstream := &envoyconf.Upstream{Cluster: "llm/g", Host: "api.example.com", Port: 443, TLS: true}
+	host := envoyconf.Routes([]envoyconf.Route{
+		{Name: "any", Path: "/g/{v1|v1beta}/models/{model}:generateContent", Methods: []string{"POST"}, Upstream: upstream, Mount: "/g", Rewrite: "/base"},
+		{Name: "one", Path: "/g/v1/models/x:generateContent", Methods: []string{"POST"}, Upstream: upstream, Rewrite: "/base/v1/models/x:generateContent"},
+	}, 1).VirtualHosts[0]
+	if host.Routes[0].Name != "one" {
+		t.Error("a path that is named must go before one that is matched")
+	}
+	any := host.Routes[1]
+	match := regexp.MustCompile("^(?:" + any.GetMatch().GetSafeRegex().GetRegex() + ")$") // Envoy matches whole paths
+	for path, want := range map[string]bool{
+		"/g/v1beta/models/gemini-3:generateContent": true, "/g/v1/models/a:b:generateContent": true, "/g/v2/models/m:generateContent": false,
+		"/g/v1/models/m/n:generateContent": false, "/g/v1/models/m:generateContentX": false, "/g/v1/models/:generateContent": false,
+	} {
+		if match.MatchString(path) != want {
+			t.Errorf("%s: %t", path, !want)
+		}
+	}
+	rewrite := any.GetRoute().GetRegexRewrite()
+	if got := regexp.MustCompile(rewrite.GetPattern().GetRegex()).ReplaceAllString("/g/v1/models/m:generateContent", rewrite.GetSubstitution()); got != "/base/v1/models/m:generateContent" {
+		t.Error(got)
 	}
 }
 

@@ -108,9 +108,11 @@ func (p *provider) routes() (routes []*bundlepb.Route, conf []envoyconf.Route) {
 			Surface: string(filters.SurfaceLLM), Target: p.name, Dialect: p.dialect.Name, Operation: op.Name,
 		}
 		routes = append(routes, r)
-		conf = append(conf, envoyconf.Route{
-			Name: r.Name, Path: "/" + p.name + op.Path, Methods: []string{op.Method}, Upstream: p.upstream, Rewrite: p.base + op.Path,
-		})
+		c := envoyconf.Route{Name: r.Name, Path: "/" + p.name + op.Path, Methods: []string{op.Method}, Upstream: p.upstream, Rewrite: p.base + op.Path}
+		if strings.Contains(op.Path, "{") {
+			c.Mount, c.Rewrite = "/"+p.name, p.base
+		}
+		conf = append(conf, c)
 	}
 	return routes, conf
 }
