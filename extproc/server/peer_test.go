@@ -200,6 +200,7 @@ type pipe struct {
 	in     chan *extproc.ProcessingRequest
 	out    chan *extproc.ProcessingResponse
 	breaks error // what the server's Recv says once the pipe is closed
+	deaf   error // what the server's Send says; nil: it is heard
 	done   chan error
 }
 
@@ -255,6 +256,9 @@ type serverSide struct{ *pipe }
 func (s serverSide) Context() context.Context { return s.ctx }
 
 func (s serverSide) Send(m *extproc.ProcessingResponse) error {
+	if s.deaf != nil {
+		return s.deaf
+	}
 	select {
 	case s.out <- m:
 		return nil

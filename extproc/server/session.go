@@ -91,17 +91,20 @@ var (
 
 // over closes an exchange whose stream is over, and says why: Envoy cancelled it, unless it broke on our side.
 func (s *session) over(why error) error {
-	end := s.machine.Close
+	if err := s.step(func() stream.Output { return s.ending(why) }); err != nil {
+		return err
+	}
+	return s.machine.Status()
+}
+
+func (s *session) ending(why error) stream.Output {
 	if s.stopping.Load() {
 		why = errStopped
 	}
 	if !cancelled(why) && s.machine.Phase() != stream.Ended {
-		end = func() stream.Output { return s.machine.Fault(status.Convert(why).Message()) }
+		return s.machine.Fault(status.Convert(why).Message())
 	}
-	if err := s.step(end); err != nil {
-		return err
-	}
-	return s.machine.Status()
+	return s.machine.Close()
 }
 
 // cancelled tells whether it was Envoy that ended a stream, or that it is gone.
@@ -139,7 +142,7 @@ func (s *session) obey(out stream.Output) error {
 	for _, r := range out.Send {
 		if err := s.rpc.Send(r); err != nil {
 			s.obeyRecord(out)
-			s.obeyRecord(s.machine.Close())
+			s.obeyRecord(s.ending(context.Canceled)) // whatever gRPC says: there is nobody who hears
 			return status.Errorf(codes.Aborted, "send to envoy: %v", err)
 		}
 	}

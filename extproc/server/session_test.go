@@ -306,3 +306,26 @@ func TestBrokenStream(t *testing.T) {
 		}
 	})
 }
+
+// A stream that the end of the drain breaks while something is being sent was ended by the gateway; at any other time it was the client
+// that left.
+func TestSendFails(t *testing.T) {
+	for stopping, want := range map[bool]string{true: "error gateway 200", false: "aborted client 200"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, "durable", nil)
+			p := b.open()
+			upTo(t, p, "r1")
+			b.stopping.Store(stopping)
+			p.deaf = status.Error(codes.Unavailable, "transport is closing")
+			say(t, p, responseBody(ping, false))
+			if err := p.end(); err == nil {
+				t.Error("the stream ended with OK")
+			}
+			time.Sleep(closingWait)
+			synctest.Wait()
+			if got := b.audit.all(); !slices.Equal(got, []string{want}) {
+				t.Errorf("records %q, want %q", got, want)
+			}
+		})
+	}
+}
