@@ -14,10 +14,11 @@ import (
 	"bartizan/test/fake"
 )
 
-// TestDrain: extproc is told to end while two answers run. One ends within the drain's 2 s and is whole; the other does not, and is broken
+// TestDrain: extproc is told to end while two answers run. One ends within the drain's time and is whole; the other does not, and is broken
 // off then: nothing of it passes after. Both have a record, and the process ends in order.
 func TestDrain(t *testing.T) {
-	w := start(t, env.FleetOptions{})
+	const drain = 5 * time.Second // ten times what the short answer takes on a quiet machine
+	w := start(t, env.FleetOptions{ExtProcArgs: []string{"--drain", drain.String()}})
 	short := w.slow(t, counted(20, "delay:25ms"), true)
 	long := w.slow(t, counted(numbers, "delay:40ms"), true)
 	for _, s := range []*slow{short, long} {
@@ -31,9 +32,6 @@ func TestDrain(t *testing.T) {
 	if a := short.rest(); a.err != nil || !strings.Contains(a.body, "message_stop") || !strings.Contains(a.body, "019 ") {
 		t.Errorf("the short answer is not whole: %v %s", a.err, a.body)
 	}
-	if time.Since(began) > 2*time.Second {
-		t.Fatalf("the short answer took %s: this machine is too slow for this test", time.Since(began))
-	}
 	a := long.rest()
 	if a.err == nil || strings.Contains(a.body, "message_stop") {
 		t.Errorf("the long answer ended well: %s", a.body)
@@ -42,10 +40,10 @@ func TestDrain(t *testing.T) {
 		t.Errorf("extproc: %v", err)
 	}
 	took := time.Since(began)
-	if took < 2*time.Second || took > 6*time.Second {
+	if took < drain || took > drain+4*time.Second {
 		t.Errorf("the drain took %s", took)
 	}
-	if last := long.last.Sub(began); last > 3*time.Second {
+	if last := long.last.Sub(began); last > drain+time.Second {
 		t.Errorf("bytes of the long answer came %s after the drain's begin", last)
 	}
 	if how := w.endedUpstream(t, &w.anthropic.Recorder, long.name); how != fake.EndedCanceled {
@@ -99,7 +97,7 @@ func TestUpEnds(t *testing.T) {
 			}
 			defer os.RemoveAll(state)
 			secrets := map[string]string{"ANTHROPIC_KEY": vendorKey, "OPENAI_KEY": openAIKey, "MCP_TOKEN": mcpToken}
-			g, err := env.Up(t.Context(), shared.Binary, shared.repo.Dir, state, secrets, "--drain", "2s")
+			g, err := env.Up(t.Context(), shared.Binary, shared.repo.Dir, state, secrets, "--drain", "5s")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +127,7 @@ func TestUpEnds(t *testing.T) {
 			if err := g.Close(); err != nil {
 				t.Errorf("it ended with %v", err)
 			}
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("it took %s", took)
 			}
 			if left, _ := filepath.Glob(filepath.Join(state, "run", "envoy", "*.sock")); len(left) > 0 {
