@@ -26,13 +26,15 @@ type answered struct {
 }
 
 // open returns an exchange that awaits the answer in file, named NAME.STATUS.EXT.
-func open(t testing.TB, file string) *filters.Exchange {
+func (s Suite) open(t testing.TB, file string) *filters.Exchange {
 	parts := strings.Split(filepath.Base(file), ".")
 	status, err := strconv.Atoi(parts[max(0, len(parts)-2)])
 	if err != nil {
 		t.Fatalf("no status in the name %s", file)
 	}
-	return &filters.Exchange{Route: route, Response: filters.Response{Status: status, MediaType: mediaTypes[filepath.Ext(file)]}}
+	x := s.exchange()
+	x.Response = filters.Response{Status: status, MediaType: mediaTypes[filepath.Ext(file)]}
+	return x
 }
 
 // read feeds an answer in chunks.
@@ -54,10 +56,10 @@ func read(codec filters.Codec, x *filters.Exchange, chunks ...[]byte) (a answere
 	return answered{Error: err, Response: x.Response}, passed
 }
 
-func answers(t *testing.T, codec filters.Codec) {
-	for file, body := range samples(t, "answers") {
+func (s Suite) answers(t *testing.T) {
+	for file, body := range s.samples(t, "answers") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			whole, passed := read(codec, open(t, file), body)
+			whole, passed := read(s.Codec, s.open(t, file), body)
 			whole.Passed = describe(passed, body)
 			text, err := json.MarshalIndent(whole, "", "  ")
 			if err != nil {
@@ -65,12 +67,12 @@ func answers(t *testing.T, codec filters.Codec) {
 			}
 			golden(t, file+".golden", append(text, '\n'))
 			for i := range body {
-				got, p := read(codec, open(t, file), body[:i], body[i:])
+				got, p := read(s.Codec, s.open(t, file), body[:i], body[i:])
 				if diff := differ(whole, got, passed, p); diff != "" {
 					t.Fatalf("cut at %d: %s", i, diff)
 				}
 			}
-			got, p := read(codec, open(t, file), bytes.SplitAfter(body, nil)...)
+			got, p := read(s.Codec, s.open(t, file), bytes.SplitAfter(body, nil)...)
 			if diff := differ(whole, got, passed, p); diff != "" {
 				t.Fatalf("byte by byte: %s", diff)
 			}
@@ -99,15 +101,15 @@ func describe(passed, body []byte) string {
 }
 
 // cuts ends every answer at every place, and reads what the client then has: whole events, the last of which is the refusal.
-func cuts(t *testing.T, codec filters.Codec) {
+func (s Suite) cuts(t *testing.T) {
 	why := filters.Refusal{Kind: filters.RefusedByPolicy, Message: "no \"such\"\nthing", Policy: "p", Rule: "r", DecisionID: "id"}
-	for file, body := range samples(t, "answers") {
-		if x := open(t, file); x.Response.Status != 200 || filepath.Ext(file) == ".txt" {
+	for file, body := range s.samples(t, "answers") {
+		if x := s.open(t, file); x.Response.Status != 200 || filepath.Ext(file) == ".txt" {
 			continue
 		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			for i := range len(body) + 1 {
-				got, err := cut(codec, open(t, file), body[:i], why)
+				got, err := cut(s.Codec, s.open(t, file), body[:i], why)
 				if err != nil {
 					continue // the answer itself was bad: a sample of its own
 				}
@@ -152,8 +154,11 @@ func lastEvent(t *testing.T, stream []byte) (data []byte) {
 
 // FuzzAnswer is the body of a fuzz target: whatever the bytes and wherever they are cut, the conclusions are the same, and what
 // passes is a beginning of what came.
-func FuzzAnswer(f *testing.F, codec filters.Codec) {
-	for file, body := range samples(f, "answers") {
+func FuzzAnswer(f *testing.F, codec filters.Codec) { Suite{Codec: codec}.FuzzAnswer(f) }
+
+// FuzzAnswer is the function of that name.
+func (s Suite) FuzzAnswer(f *testing.F) {
+	for file, body := range s.samples(f, "answers") {
 		f.Add(body, uint16(len(body)/2), filepath.Ext(file) == ".sse")
 	}
 	f.Fuzz(func(t *testing.T, body []byte, at uint16, stream bool) {
@@ -162,8 +167,8 @@ func FuzzAnswer(f *testing.F, codec filters.Codec) {
 			name = "x.200.sse"
 		}
 		i := int(at) % (len(body) + 1)
-		a, passedA := read(codec, open(t, name), body)
-		b, passedB := read(codec, open(t, name), body[:i], body[i:])
+		a, passedA := read(s.Codec, s.open(t, name), body)
+		b, passedB := read(s.Codec, s.open(t, name), body[:i], body[i:])
 		if diff := differ(a, b, passedA, passedB); diff != "" {
 			t.Fatalf("cut at %d: %s", i, diff)
 		}

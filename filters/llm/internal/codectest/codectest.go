@@ -20,18 +20,46 @@ import (
 // route is the route of all samples.
 var route = filters.Route{Name: "llm/test", Surface: filters.SurfaceLLM, Target: "test", Dialect: "test", Operation: "test"}
 
+// Run runs everything there is for a codec that does not look at the path.
+func Run(t *testing.T, codec filters.Codec) { Suite{Codec: codec}.Run(t) }
+
+// Suite is what is tested: a codec, or one of its operations where they differ.
+type Suite struct {
+	Codec     filters.Codec
+	Dir       string // of the samples; empty: testdata
+	Operation string // of the exchange; empty: "test"
+	Path      string // of the request
+}
+
 // Run runs everything there is.
-func Run(t *testing.T, codec filters.Codec) {
-	t.Run("requests", func(t *testing.T) { requests(t, codec) })
-	t.Run("answers", func(t *testing.T) { answers(t, codec) })
-	t.Run("cuts", func(t *testing.T) { cuts(t, codec) })
-	t.Run("refusals", func(t *testing.T) { refusals(t, codec) })
+func (s Suite) Run(t *testing.T) {
+	t.Run("requests", s.requests)
+	t.Run("answers", s.answers)
+	t.Run("cuts", s.cuts)
+	t.Run("refusals", s.refusals)
+}
+
+// exchange is a new one for any sample.
+func (s Suite) exchange() *filters.Exchange {
+	x := &filters.Exchange{Route: route, Request: filters.Request{Path: s.Path}}
+	if s.Operation != "" {
+		x.Route.Operation = s.Operation
+	}
+	return x
+}
+
+// path is where a file of the samples is.
+func (s Suite) path(name string) string {
+	if s.Dir == "" {
+		return filepath.Join("testdata", name)
+	}
+	return filepath.Join(s.Dir, name)
 }
 
 // samples yields the samples of a folder by name, and fails for goldens without one.
-func samples(t testing.TB, dir string) map[string][]byte {
+func (s Suite) samples(t testing.TB, dir string) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", dir, "*"))
+	files, err := filepath.Glob(filepath.Join(s.path(dir), "*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no samples in %s: %v", dir, err)
 	}

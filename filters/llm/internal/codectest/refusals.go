@@ -3,7 +3,6 @@ package codectest
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,14 +16,14 @@ var kinds = []filters.RefusalKind{
 }
 
 // refusals holds each kind of refusal, as a whole answer and as the end of a stream.
-func refusals(t *testing.T, codec filters.Codec) {
+func (s Suite) refusals(t *testing.T) {
 	var b strings.Builder
 	for _, kind := range kinds {
 		r := filters.Refusal{Kind: kind, Message: "Finance has \"read-only\"\naccess, \xff.", DecisionID: "0192"}
 		if kind == filters.RefusedByPolicy {
 			r.Policy, r.Rule = "finance", "no-writes"
 		}
-		reply := codec.Refuse(&filters.Exchange{Route: route}, r)
+		reply := s.Codec.Refuse(s.exchange(), r)
 		if !json.Valid(reply.Body) {
 			t.Errorf("%s: %q is no JSON", kind, reply.Body)
 		}
@@ -32,11 +31,11 @@ func refusals(t *testing.T, codec filters.Codec) {
 		for _, h := range reply.Headers {
 			fmt.Fprintf(&b, "%s: %s\n", h.Name, h.Value)
 		}
-		stream, err := codec.Response(open(t, "x.200.sse"), nil)
+		stream, err := s.Codec.Response(s.open(t, "x.200.sse"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&b, "\n%s\n-- in a stream\n%s", reply.Body, stream.Cut(r))
 	}
-	golden(t, filepath.Join("testdata", "refusals.golden"), []byte(b.String()))
+	golden(t, s.path("refusals.golden"), []byte(b.String()))
 }

@@ -22,11 +22,11 @@ type decoded struct {
 
 type block struct{ Role, Origin, MediaType, Pointer, Name, Data string }
 
-func requests(t *testing.T, codec filters.Codec) {
-	for file, body := range samples(t, "requests") {
+func (s Suite) requests(t *testing.T) {
+	for file, body := range s.samples(t, "requests") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			x := &filters.Exchange{Route: route}
-			got := decoded{Error: codec.DecodeRequest(x, body), LLM: x.LLM, UserID: x.Claimed.UserID}
+			x := s.exchange()
+			got := decoded{Error: s.Codec.DecodeRequest(x, body), LLM: x.LLM, UserID: x.Claimed.UserID}
 			for _, b := range x.Blocks {
 				got.Blocks = append(got.Blocks, block{b.Role, string(b.Origin), b.MediaType, b.Pointer, b.Name, string(b.Data)})
 			}
@@ -78,13 +78,16 @@ func resolves(body []byte, b filters.Block) error {
 }
 
 // FuzzRequest is the body of a fuzz target: whatever the bytes, the codec refuses or finds blocks that lie where it says.
-func FuzzRequest(f *testing.F, codec filters.Codec) {
-	for _, body := range samples(f, "requests") {
+func FuzzRequest(f *testing.F, codec filters.Codec) { Suite{Codec: codec}.FuzzRequest(f) }
+
+// FuzzRequest is the function of that name.
+func (s Suite) FuzzRequest(f *testing.F) {
+	for _, body := range s.samples(f, "requests") {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		x := &filters.Exchange{Route: route}
-		if err := codec.DecodeRequest(x, body); err != nil {
+		x := s.exchange()
+		if err := s.Codec.DecodeRequest(x, body); err != nil {
 			if filters.AsRefusal(err, "").Kind == filters.RefusedInternal {
 				t.Fatalf("not a BodyError: %v", err)
 			}
