@@ -3,6 +3,7 @@ package openai
 import (
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
+	"bartizan/filters/llm/openai/internal/fault"
 	"bartizan/filters/sse"
 	"bartizan/filters/strictjson"
 )
@@ -214,6 +215,5 @@ func (r *reading) CutEvent(why filters.Refusal) []byte {
 
 // CutBody stands in the place of a held JSON answer, under the status that has already been sent.
 func (r *reading) CutBody(why filters.Refusal) []byte {
-	_, kind, code := refusal(why.Kind)
-	return errorBody(kind, code, why)
+	return fault.Of(why.Kind).Body(why)
 }

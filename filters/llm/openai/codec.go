@@ -1,5 +1,5 @@
-// Package openai reads and refuses in the dialect of OpenAI's Chat Completions API (POST /v1/chat/completions), which many
-// other providers speak too.
+// Package openai reads and refuses in the dialect of OpenAI: Chat Completions (POST /v1/chat/completions), which many other providers
+// speak too, and by package responses the Responses API (POST /v1/responses and what carries the same input).
 //
 // It promises that every piece of content of a request becomes a block: what a type it does not know carries is kept whole as
 // JSON. Members it does not know are checked for their grammar and pass. Bodies are read and never rewritten. Of an answer it
@@ -11,9 +11,13 @@
 package openai
 
 import (
+	"strings"
+
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/llm/internal/request"
+	"bartizan/filters/llm/openai/internal/fault"
+	"bartizan/filters/llm/openai/internal/responses"
 )
 
 // Codec implements filters.Codec.
@@ -22,8 +26,19 @@ type Codec struct{}
 var _ filters.Codec = Codec{}
 
 // Response reads the answer to x. Response.Complete is set by the event [DONE], or by the end of a JSON body.
-func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.ResponseReader, error) {
+func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
+	if isResponses(x) {
+		return responses.Codec{}.Response(x, judge)
+	}
 	return answer.New(x, &reading{x: x})
+}
+
+// DecodeRequest reads the body of a request into x.LLM, x.Blocks and x.Claimed.UserID. After an error x is as before.
+func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
+	if isResponses(x) {
+		return responses.Codec{}.DecodeRequest(x, body)
+	}
+	return decodeChat(x, body)
 }
 
 // Treat edits plain texts. Other content has no form for a notice.
@@ -32,42 +47,12 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 }
 
 // Refuse renders r as an error answer.
-func (Codec) Refuse(_ *filters.Exchange, r filters.Refusal) filters.Reply {
-	status, kind, code := refusal(r.Kind)
-	reply := answer.Reply(status, r, errorBody(kind, code, r))
-	if r.Kind == filters.RefusedHTTPMethod {
-		reply.Headers = append(reply.Headers, filters.Header{Name: "allow", Value: "POST"})
+func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
+	if isResponses(x) {
+		return responses.Codec{}.Refuse(x, r)
 	}
-	return reply
+	return fault.Reply(r)
 }
 
-// refusal chooses the status, the error type and the code. The SDKs retry 408, 409, 429 and everything from 500 on.
-func refusal(k filters.RefusalKind) (status int, kind, code string) {
-	switch k {
-	case filters.RefusedByPolicy:
-		return 451, "permission_error", "policy_denied"
-	case filters.RefusedMalformed:
-		return 400, "invalid_request_error", "malformed_request"
-	case filters.RefusedTooLarge:
-		return 413, "invalid_request_error", "request_too_large"
-	case filters.RefusedEncoding:
-		return 415, "invalid_request_error", "unsupported_encoding"
-	case filters.RefusedIdentity:
-		return 401, "invalid_request_error", "invalid_api_key"
-	case filters.RefusedUnknown:
-		return 404, "invalid_request_error", "unknown_url"
-	case filters.RefusedHTTPMethod:
-		return 405, "invalid_request_error", "method_not_allowed"
-	case filters.RefusedOverloaded, filters.RefusedUnrecordable:
-		return 503, "server_error", "overloaded"
-	case filters.RefusedUpstream:
-		return 502, "server_error", "upstream_error"
-	default:
-		return 500, "server_error", "internal_error"
-	}
-}
-
-// errorBody is the error object of the API (https://platform.openai.com/docs/guides/error-codes).
-func errorBody(kind, code string, r filters.Refusal) []byte {
-	return []byte(`{"error":{"message":` + answer.Quote(r.Text()) + `,"type":` + answer.Quote(kind) + `,"param":null,"code":` + answer.Quote(code) + `}}`)
-}
+// isResponses tells the Responses API, with what carries the same input, from Chat Completions.
+func isResponses(x *filters.Exchange) bool { return strings.HasPrefix(x.Route.Operation, "responses") }

@@ -1,10 +1,6 @@
 package openai
 
-import (
-	"bytes"
-
-	"bartizan/filters"
-)
+import "bartizan/filters"
 
 // content reads a string, a list of content parts, or null.
 func (r *reader) content(origin filters.Origin, role string) {
@@ -35,7 +31,7 @@ func (r *reader) part(block filters.Block) {
 			case '{':
 				r.media(block)
 			case '"': // not OpenAI's, yet some servers take it
-				r.dataURI(block)
+				r.AddDataURI(block)
 			}
 		}
 	}
@@ -64,7 +60,7 @@ func (r *reader) media(block filters.Block) {
 	for name := range r.Object() {
 		switch string(name) {
 		case "url", "file_data":
-			r.dataURI(block)
+			r.AddDataURI(block)
 		case "data":
 			audio = len(r.Blocks)
 			r.AddString("", block)
@@ -82,26 +78,5 @@ func (r *reader) media(block filters.Block) {
 		r.AddRest(first, mark, block)
 	case audio >= 0:
 		r.Blocks[audio].MediaType = "audio/" + format
-	}
-}
-
-// dataURI reads data:<media type>;base64,<data> (RFC 2397) as its data, a web address as such, and anything else as bytes.
-func (r *reader) dataURI(block filters.Block) {
-	n := len(r.Blocks)
-	r.AddString("application/octet-stream", block)
-	if len(r.Blocks) == n {
-		return
-	}
-	b := &r.Blocks[n]
-	head, data, found := bytes.Cut(b.Data[:len(b.Data):len(b.Data)], []byte{','})
-	switch {
-	case found && len(head) >= 5 && bytes.EqualFold(head[:5], []byte("data:")):
-		mediaType, _, _ := bytes.Cut(head[5:], []byte{';'})
-		b.Data = data
-		if len(mediaType) > 0 {
-			b.MediaType = string(bytes.ToLower(mediaType))
-		}
-	case bytes.Contains(b.Data[:min(len(b.Data), 16)], []byte("://")):
-		b.MediaType = "text/uri-list"
 	}
 }

@@ -5,9 +5,8 @@ import (
 	"bartizan/filters/llm/internal/request"
 )
 
-// DecodeRequest reads the body of a chat completion request into x.LLM, x.Blocks and x.Claimed.UserID. After an error x is as
-// before.
-func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
+// decodeChat reads the body of a chat completion request.
+func decodeChat(x *filters.Exchange, body []byte) error {
 	r := &reader{Builder: request.New(x, body)}
 	messages := false
 	for name := range r.Object() {

@@ -6,6 +6,7 @@
 package request
 
 import (
+	"bytes"
 	"strconv"
 
 	"bartizan/filters"
@@ -93,6 +94,28 @@ func (b *Builder) AddString(mediaType string, block filters.Block) {
 	block.MediaType, block.Pointer = mediaType, b.Pointer()
 	block.Start, block.End = b.Range()
 	b.Add(block)
+}
+
+// AddDataURI reads a string and collects data:<media type>;base64,<data> (RFC 2397) as its data, a web address as such, and anything
+// else as bytes.
+func (b *Builder) AddDataURI(block filters.Block) {
+	n := len(b.Blocks)
+	b.AddString("application/octet-stream", block)
+	if len(b.Blocks) == n {
+		return
+	}
+	at := &b.Blocks[n]
+	head, data, found := bytes.Cut(at.Data[:len(at.Data):len(at.Data)], []byte{','})
+	switch {
+	case found && len(head) >= 5 && bytes.EqualFold(head[:5], []byte("data:")):
+		mediaType, _, _ := bytes.Cut(head[5:], []byte{';'})
+		at.Data = data
+		if len(mediaType) > 0 {
+			at.MediaType = string(bytes.ToLower(mediaType))
+		}
+	case bytes.Contains(at.Data[:min(len(at.Data), 16)], []byte("://")):
+		at.MediaType = "text/uri-list"
+	}
 }
 
 // AddJSON reads any value and collects it as it stands in the body.

@@ -1,0 +1,38 @@
+// Package responses reads and refuses in the dialect of OpenAI's Responses API: POST /v1/responses, and /v1/responses/input_tokens and
+// /v1/responses/compact, which carry the same input (https://platform.openai.com/docs/api-reference/responses).
+//
+// It promises that every piece of content of a request becomes a block, wherever it stands in the input; that tools and what the provider
+// is to bring are seen wherever they are declared: in tools, in additional_tools items, in the outputs of tool searches; and that a tool of
+// a namespace is named namespace/name, one of a server of the provider's server/name, in requests and answers alike. What a type it does
+// not know carries is kept whole as JSON. Secrets in tools (authorization, headers, domain_secrets) become no part of anything.
+//
+// It does not judge, and does not check what only the provider can: which models, types and values exist. A Codec holds
+// nothing and is safe for concurrent use. What is wrong with a body is a *filters.BodyError.
+package responses
+
+import (
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
+	"bartizan/filters/llm/internal/request"
+	"bartizan/filters/llm/openai/internal/fault"
+)
+
+// Codec implements filters.Codec.
+type Codec struct{}
+
+var _ filters.Codec = Codec{}
+
+// Treat edits plain texts. Other content has no form for a notice.
+func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
+	return request.Treat(x, body, treatments)
+}
+
+// Response reads the answer to x.
+func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.ResponseReader, error) {
+	return answer.New(x, &reading{x: x})
+}
+
+// Refuse renders r.
+func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
+	return fault.Reply(r)
+}
