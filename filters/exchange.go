@@ -151,7 +151,12 @@ type Block struct {
 	Data      []byte // text as UTF-8 after JSON unescaping; binary content as sent (base64); application/json as it stands in the body
 	Start     int    // where the value at Pointer begins in the body, with its quotes
 	End       int    // and ends
+	Part      Span   // the content part that holds the value, in whose place one of another type may stand; zero: none may
+	Signed    bool   // the value is signed or sealed by its provider, which would refuse another one in its place
 }
+
+// Span is a range of bytes of a body.
+type Span struct{ Start, End int }
 
 // LogValue keeps content out of logs: a logged block shows its place and size.
 func (b Block) LogValue() slog.Value {

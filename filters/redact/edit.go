@@ -10,53 +10,80 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Notice is how a protocol puts a notice in the place of a block: the edit of the body that does it; false where it has no form for it.
-type Notice func(b *filters.Block, notice string) (filters.Edit, bool)
+// Notice is how a protocol puts a text in the place of a block: the edit of the body that does it, which may take the place of more
+// than the value; false where it has no form for it.
+type Notice func(b *filters.Block, text string) (filters.Edit, bool)
 
-// Edits carries out treatments of blocks of body. Blocks may lie within each other, as the description of a tool lies in its
+// Edits carries out treatments of blocks of body. What they replace may lie within each other, as the description of a tool lies in its
 // definition: the outer one then gets the higher action and the masks of both. The edits are in order and do not overlap.
 func Edits(body []byte, blocks []filters.Block, treatments []filters.Treatment, notice Notice) ([]filters.Edit, error) {
+	e := editor{body, blocks, notice}
+	var all []change
+	for _, t := range treatments {
+		c, err := e.change(t)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	slices.SortStableFunc(all, func(a, b change) int {
+		return cmp.Or(cmp.Compare(a.edit.Start, b.edit.Start), cmp.Compare(b.edit.End, a.edit.End))
+	})
 	var edits []filters.Edit
-	for _, t := range outermost(blocks, treatments) {
-		b := &blocks[t.Block]
-		var e filters.Edit
-		ok := false
-		switch {
-		case t.Action == filters.ActionQuarantine:
-			e, ok = notice(b, t.Notice)
-		case isJSON(b) || IsText(body, b):
-			e, ok = filters.Edit{Start: b.Start, End: b.End, With: mask(b, t.Masks)}, true
-		}
-		if !ok {
-			return nil, &filters.BodyError{
-				Kind: filters.RefusedByPolicy, Pointer: b.Pointer, Message: "a rule wants to " + t.Action.String() + " content that cannot be changed",
+	var outer change
+	for _, c := range all {
+		if n := len(edits) - 1; n >= 0 && c.edit.Start < outer.edit.End {
+			var err error
+			if outer, err = e.change(outer.with(c.Treatment)); err != nil {
+				return nil, err
 			}
+			edits[n] = outer.edit
+			continue
 		}
-		edits = append(edits, e)
+		outer = c
+		edits = append(edits, c.edit)
 	}
 	return edits, nil
 }
 
-// outermost folds each treatment of a block that lies within another treated one into the treatment of that.
-func outermost(blocks []filters.Block, treatments []filters.Treatment) []filters.Treatment {
-	sorted := slices.Clone(treatments)
-	slices.SortStableFunc(sorted, func(a, b filters.Treatment) int {
-		x, y := &blocks[a.Block], &blocks[b.Block]
-		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(y.End, x.End))
-	})
-	var out []filters.Treatment
-	for _, t := range sorted {
-		if len(out) == 0 || blocks[t.Block].Start >= blocks[out[len(out)-1].Block].End {
-			out = append(out, t)
-			continue
-		}
-		outer := &out[len(out)-1]
-		outer.Masks = append(slices.Clip(outer.Masks), t.Masks...)
-		if t.Action > outer.Action {
-			outer.Action, outer.Notice = t.Action, t.Notice
+// change is a treatment with the edit that carries it out.
+type change struct {
+	filters.Treatment
+	edit filters.Edit
+}
+
+// with is the treatment of what holds another treated block.
+func (c change) with(t filters.Treatment) filters.Treatment {
+	c.Masks = append(slices.Clip(c.Masks), t.Masks...)
+	if t.Action > c.Action {
+		c.Action, c.Notice = t.Action, t.Notice
+	}
+	return c.Treatment
+}
+
+type editor struct {
+	body   []byte
+	blocks []filters.Block
+	notice Notice
+}
+
+func (e *editor) change(t filters.Treatment) (change, error) {
+	b := &e.blocks[t.Block]
+	c, ok := change{Treatment: t}, false
+	switch {
+	case t.Action == filters.ActionQuarantine:
+		c.edit, ok = e.notice(b, t.Notice)
+	case b.Signed:
+		c.edit, ok = e.notice(b, string(Text(b.Data, t.Masks...)))
+	case isJSON(b) || IsText(e.body, b):
+		c.edit, ok = filters.Edit{Start: b.Start, End: b.End, With: mask(b, t.Masks)}, true
+	}
+	if !ok {
+		return c, &filters.BodyError{
+			Kind: filters.RefusedByPolicy, Pointer: b.Pointer, Message: "a rule wants to " + t.Action.String() + " content that cannot be changed",
 		}
 	}
-	return out
+	return c, nil
 }
 
 // IsText tells whether the block is the whole of a string in the body, in whose place another text can stand.

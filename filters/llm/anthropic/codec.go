@@ -25,9 +25,10 @@ func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.Respo
 	return answer.New(x, &reading{x: x})
 }
 
-// Treat edits plain texts. Other content has no form for a notice.
+// Treat edits texts and JSON, and puts a text in the place of images, documents and whatever else is a content block of its own. Tool
+// definitions and the results of the API's own tools have no form for a notice.
 func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
-	return request.Treat(x, body, treatments)
+	return request.Treat(x, body, treatments, func(_ *filters.Block, quoted string) string { return `{"type":"text","text":` + quoted + `}` })
 }
 
 // Refuse renders r as an error answer.

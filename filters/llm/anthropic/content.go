@@ -25,7 +25,7 @@ func (r *reader) content(origin filters.Origin) {
 // type decides at the end where it comes from, or that the block is kept whole.
 func (r *reader) part(origin filters.Origin) {
 	var kind, name, id string
-	whole := false // keep the block whole
+	whole, signed := false, false // keep the block whole; it is signed
 	first, mark := len(r.Blocks), r.Mark()
 	for member := range r.Object() {
 		switch string(member) {
@@ -35,6 +35,8 @@ func (r *reader) part(origin filters.Origin) {
 			name = string(r.MaybeText())
 		case "tool_use_id":
 			id = string(r.MaybeText())
+		case "signature":
+			signed = len(r.MaybeText()) > 0
 		default:
 			whole = !r.partMember(string(member), origin) || whole
 		}
@@ -46,6 +48,26 @@ func (r *reader) part(origin filters.Origin) {
 		r.AddRest(first, mark, filters.Block{Origin: origin})
 	}
 	r.settle(r.Blocks[first:], kind, name, id)
+	r.changeable(kind, signed, first, mark)
+}
+
+// changeable says in what form a content block can be changed. A tool's call and its result keep their place, since the API wants one
+// for the other; of the results of its own tools, some of which are sealed, only texts can be changed.
+func (r *reader) changeable(kind string, signed bool, first, mark int) {
+	blocks := r.Blocks[first:]
+	switch {
+	case kind == "tool_result", kind == "mcp_tool_result", strings.HasSuffix(kind, "tool_use"):
+	case strings.HasSuffix(kind, "tool_result"):
+		for i := range blocks {
+			blocks[i].Part = filters.Span{}
+			blocks[i].Signed = blocks[i].MediaType != "text/plain"
+		}
+	default:
+		for i := range blocks {
+			blocks[i].Signed = signed || kind == "redacted_thinking" || blocks[i].Signed
+		}
+		r.Part(first, mark)
+	}
 }
 
 // partMember collects a member that can carry content. It says no to one whose shape it does not know.

@@ -41,9 +41,12 @@ func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	return decodeChat(x, body)
 }
 
-// Treat edits plain texts. Other content has no form for a notice.
+// Treat edits texts and JSON, and puts a text in the place of images, audio and files. Tool definitions have no form for a notice.
 func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
-	return request.Treat(x, body, treatments)
+	if isResponses(x) {
+		return responses.Codec{}.Treat(x, body, treatments)
+	}
+	return request.Treat(x, body, treatments, func(_ *filters.Block, quoted string) string { return `{"type":"text","text":` + quoted + `}` })
 }
 
 // Refuse renders r as an error answer.

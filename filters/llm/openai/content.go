@@ -43,6 +43,7 @@ func (r *reader) part(block filters.Block) {
 			r.Blocks[i].Origin = filters.OriginDocument
 		}
 	}
+	r.Part(first, mark)
 }
 
 func known(kind string) bool {

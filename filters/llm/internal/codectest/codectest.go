@@ -1,7 +1,7 @@
 // Package codectest holds codecs to their contract with data: whoever adds a dialect writes samples, not tests.
 //
 // In testdata of the package under test stand requests/NAME.json and answers/NAME.STATUS.EXT (json, sse or txt: the media
-// type); beside each a golden of what the codec makes of it, and refusals.golden. UPDATE_GOLDEN=1 rewrites them, and a golden
+// type); beside each a golden of what the codec makes of it, and refusals.golden and treated.golden. UPDATE_GOLDEN=1 rewrites them, and a golden
 // without its sample fails. It is for tests only; its failures are the test's.
 package codectest
 
@@ -34,6 +34,7 @@ type Suite struct {
 // Run runs everything there is.
 func (s Suite) Run(t *testing.T) {
 	t.Run("requests", s.requests)
+	t.Run("treatments", s.treatments)
 	t.Run("answers", s.answers)
 	t.Run("cuts", s.cuts)
 	t.Run("refusals", s.refusals)

@@ -24,7 +24,12 @@ var _ filters.Codec = Codec{}
 
 // Treat edits plain texts. Other content has no form for a notice.
 func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
-	return request.Treat(x, body, treatments)
+	return request.Treat(x, body, treatments, func(b *filters.Block, quoted string) string {
+		if b.Role == "assistant" {
+			return `{"type":"output_text","text":` + quoted + `}`
+		}
+		return `{"type":"input_text","text":` + quoted + `}`
+	})
 }
 
 // Response reads the answer to x.
