@@ -100,6 +100,9 @@ type Request struct {
 	Headers   map[string]string // a header sent more than once: values joined by ","
 	BodySize  int64             // bytes, as received
 	BodyHash  [32]byte          // SHA-256 of the body as received; zero where there was none
+
+	Encoding    string // content coding of the body as received: "gzip", "zstd" or "br"; empty: none
+	DecodedSize int64  // bytes, of a body with an Encoding once it was decompressed, which is what was judged
 }
 
 // Identity is who calls, as far as it was verified. The zero value is nobody.

@@ -133,6 +133,9 @@ func (s *session) obey(out stream.Output) error {
 			return s.refuse(*refusal)
 		}
 	}
+	if out.Resume {
+		return s.obey(s.machine.Resume())
+	}
 	if out.Intent != nil {
 		if err := s.durable(out.Intent); err != nil {
 			s.cfg.Log.Error("strict audit: request refused", "error", err)
@@ -170,7 +173,7 @@ func (s *session) refuse(r filters.Refusal) error {
 
 const unrecordable = "the record of this request cannot be made safe, and without a record nothing is forwarded; try again later"
 
-// admit gets room for a request and for its record.
+// admit gets room for so many bytes of a request in all, and for its record.
 func (s *session) admit(bytes int64) *filters.Refusal {
 	if err := s.cfg.Audit.Admit(); err != nil && s.machine.Audit().Mode != audit.ModeBestEffort {
 		s.cfg.Log.Error("audit cannot take more: request refused", "error", err)
@@ -178,13 +181,14 @@ func (s *session) admit(bytes int64) *filters.Refusal {
 	}
 	ctx, cancel := context.WithTimeout(s.rpc.Context(), s.cfg.Admission)
 	defer cancel()
-	if err := s.budget.Acquire(ctx, min(bytes, s.cfg.Budget)); err != nil {
+	more := max(0, min(bytes, s.cfg.Budget)-s.admitted)
+	if err := s.budget.Acquire(ctx, more); err != nil {
 		if s.rpc.Context().Err() == nil { // else nobody waits any more
 			s.metrics.overloaded.WithLabelValues(bodyRequest).Inc()
 		}
 		return &filters.Refusal{Kind: filters.RefusedOverloaded, Message: "the gateway is judging as much as it has room for; try again in a moment"}
 	}
-	s.admitted = min(bytes, s.cfg.Budget)
+	s.admitted += more
 	return nil
 }
 

@@ -50,7 +50,8 @@ type Config struct {
 
 // Output is what the server has to do after a step, in the order of the fields.
 type Output struct {
-	Admit  int64                         // > 0: get room for so many bytes and for a record first; else Machine.Refuse
+	Admit  int64                         // > 0: get room for so many bytes in all, and for a record, first; else Machine.Refuse
+	Resume bool                          // nothing else is asked for: once there is room, go on with Machine.Resume
 	Intent *filters.Record               // make this durable before sending; on an error call Machine.Refuse instead
 	Send   []*extproc.ProcessingResponse // valid until the next step
 	Record *filters.Record               // the closing record
@@ -73,6 +74,7 @@ type Machine struct {
 	answer   filters.Decision    // about the answer so far
 	refusal  *filters.Refusal
 	judging  time.Duration
+	coded    []byte          // the body of the request, until there is room to decompress it
 	payload  filters.Payload // what the record shows of the bodies
 	asked    int             // how many of the answer's tool calls Causes knows of
 

@@ -45,11 +45,8 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	if refusal := lacking(m.x.Identity, in, m.at); refusal != nil {
 		return m.Refuse(*refusal)
 	}
-	if in.encoding != "" && in.encoding != "identity" {
-		return m.Refuse(filters.Refusal{
-			Kind:    filters.RefusedEncoding,
-			Message: fmt.Sprintf("request bodies with content-encoding %q are not accepted: send the body uncompressed", clip(in.encoding)),
-		})
+	if refusal := m.encoded(in.encoding); refusal != nil {
+		return m.Refuse(*refusal)
 	}
 	declared := m.declaredLength(in)
 	if declared > m.cfg.Bundle.RequestBytes {
@@ -65,6 +62,9 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	m.phase = AwaitRequestBody
 	out := m.send(m.headersAnswer(in))
 	out.Admit = max(declared, 1)
+	if m.x.Request.Encoding != "" && in.length == "" {
+		out.Admit += m.decoding() // at once: many that hold as much as this could wait for each other
+	}
 	return out
 }
 
@@ -123,10 +123,18 @@ func (m *Machine) requestBody(b *extproc.HttpBody) Output {
 	if m.x.Request.BodySize > m.cfg.Bundle.RequestBytes {
 		return m.Refuse(m.tooLarge(m.x.Request.BodySize))
 	}
-	m.keepCame(&m.payload.Request, body)
 	if m.cfg.Bundle.Audit.Payload != ocsf.PayloadNone {
 		m.x.Request.BodyHash = sha256.Sum256(body)
 	}
+	if m.x.Request.Encoding != "" {
+		return m.askToDecode(body)
+	}
+	return m.judgeBody(body)
+}
+
+// judgeBody judges a body that can be read.
+func (m *Machine) judgeBody(body []byte) Output {
+	m.keepCame(&m.payload.Request, body)
 	return m.judgeRequest(body, &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_RequestBody{RequestBody: &extproc.BodyResponse{}}})
 }
 
@@ -144,6 +152,9 @@ func (m *Machine) judgeRequest(body []byte, answer *extproc.ProcessingResponse) 
 	}
 	if changed != nil {
 		answer.GetRequestBody().Response = replaced(changed, m.x.SetHeaders)
+		if m.x.Request.Encoding != "" {
+			answer.GetRequestBody().Response.HeaderMutation.RemoveHeaders = []string{"content-encoding"}
+		}
 	}
 	m.phase = AwaitResponseHeaders
 	answer.DynamicMetadata = m.cfg.Stamp.judged

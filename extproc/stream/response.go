@@ -118,7 +118,7 @@ func (m *Machine) responseEnd(pass []byte, how ending) Output {
 
 // end leaves only the close of the stream, and nothing in memory for it but what is being sent.
 func (m *Machine) end() {
-	m.phase, m.reader, m.held = Ended, nil, 0
+	m.phase, m.reader, m.held, m.coded = Ended, nil, 0, nil
 }
 
 // breakOff leaves nothing at all: a record that waits for Envoy's word keeps the machine in memory, and must not keep bodies.

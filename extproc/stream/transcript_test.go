@@ -2,6 +2,8 @@ package stream_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,7 +68,11 @@ func replay(t *testing.T, transcript string) string {
 			}
 		case strings.HasPrefix(line, "-> "):
 			out.WriteString(line + "\n")
-			render(&out, input(t, m, line[3:]))
+			said := input(t, m, line[3:])
+			render(&out, said)
+			if said.Resume {
+				render(&out, m.Resume())
+			}
 		}
 	}
 	fmt.Fprintf(&out, "<- status %s\n", statusText(m.Status()))
@@ -111,6 +117,9 @@ func message(t testing.TB, verb, rest string) *extproc.ProcessingRequest {
 	body := []byte(rest)
 	if unquoted, err := strconv.Unquote(rest); err == nil {
 		body = []byte(unquoted)
+	}
+	if packed, ok := strings.CutPrefix(rest, "gzip "); ok {
+		body = gzipped(t, packed)
 	}
 	if size, ok := strings.CutPrefix(rest, "size="); ok {
 		n, err := strconv.Atoi(size)
@@ -260,4 +269,17 @@ func statusText(err error) string {
 		return "OK"
 	}
 	return err.Error()
+}
+
+func gzipped(t testing.TB, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

@@ -111,7 +111,9 @@ type fact struct {
 				Kind string `json:"kind"`
 			} `json:"refusal"`
 			Request struct {
-				Size int64 `json:"size"`
+				Size        int64  `json:"size"`
+				Encoding    string `json:"encoding"`
+				DecodedSize int64  `json:"decoded_size"`
 			} `json:"request"`
 			Response struct {
 				Complete bool   `json:"complete"`

@@ -80,7 +80,11 @@ func start(ctx context.Context, o Options, d dialect) (*Vendor, error) {
 
 // answer serves one request whose body is in memory.
 func (v *Vendor) answer(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // a bytes.Reader: cannot fail
+	body, err := decompressed(r)
+	if err != nil {
+		v.refuse(w, http.StatusBadRequest, err.Error(), "")
+		return
+	}
 	id := v.nextID("req_fake")
 	w.Header().Set(v.dialect.requestID(), id)
 	if !v.authorized(r.Header) {

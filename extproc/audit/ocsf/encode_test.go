@@ -27,7 +27,7 @@ func llmRecord() *filters.Record {
 			Route: filters.Route{Name: "anthropic-messages", Surface: filters.SurfaceLLM, Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
 			Request: filters.Request{
 				ID: "c0ffee00-0000-4000-8000-000000000001", Method: "POST", Host: "ai.example.com", Path: "/v1/messages", Query: "beta=SECRET-QUERY",
-				UserAgent: "claude-cli/2.1", SourceIP: "10.1.2.3", BodySize: 5120, BodyHash: [32]byte{0xab, 0xcd},
+				UserAgent: "claude-cli/2.1", SourceIP: "10.1.2.3", BodySize: 5120, BodyHash: [32]byte{0xab, 0xcd}, Encoding: "zstd", DecodedSize: 20480,
 				Headers: map[string]string{"x-hidden": "SECRET-HEADER"},
 			},
 			Identity: filters.Identity{Method: "virtual_key", User: "ana@example.com", Groups: []string{"finance", "staff"}, Key: "ana-laptop"},

@@ -246,6 +246,8 @@ func (e *event) refusal() {
 func (e *event) request() {
 	q := e.x.Request
 	m := e.open("request", '{')
+	e.count("decoded_size", q.DecodedSize)
+	e.str("encoding", q.Encoding, limitName)
 	if e.s.Payload != PayloadNone && q.BodyHash != [32]byte{} {
 		e.lit("sha256", hex.EncodeToString(q.BodyHash[:]))
 	}
