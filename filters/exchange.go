@@ -172,6 +172,9 @@ type LLM struct {
 	Dialect      string
 	Operation    string
 	Model        string
+	Models       []string // every model that the request names, Model first: fallbacks, advisors, entries of a batch; each once, as written
+	Fields       []string // names of the fields of the body, in their order: what no other part of LLM tells of can be seen by its name
+	Betas        []string // features of the provider that are switched on by name: anthropic-beta, openai-beta and their kin, in headers and body
 	Stream       bool
 	MaxTokens    int64 // 0: the request names no limit
 	Messages     int   // count of turns in the request
@@ -187,20 +190,44 @@ type ToolResult struct {
 	Call  string // the decision about the tools/call that carried it out; empty: none was seen
 }
 
-// Tool is a tool that a request declares to the model.
+// Tool is a tool that a request declares to the model, or names to it.
 type Tool struct {
-	Name    string
-	Type    string // "custom" for the caller's own; else the provider's type, such as "web_search_20260318"
+	Name    string // a member of a toolset as "computer/left_click"
+	Type    string // "custom" for the caller's own; the provider's type, such as "web_search_20260318"; or one of the ToolNamed…
 	Pointer string
 }
 
+// How a request names a tool without its definition.
+const (
+	ToolNamed     = "named"          // in a text for the model: it may ask for the definition
+	ToolReference = "tool_reference" // a result or a later turn makes it known to the model
+)
+
 // Declaration is something that a request switches on at the provider.
 type Declaration struct {
-	Kind    string // "server_tool", "mcp_server", "mcp_toolset", "container", "skill", "fallback_model", "advisor_model"
-	Name    string // tool type, server name, container or skill id, model
-	URL     string // mcp_server: where the provider will connect to
-	Pointer string
+	Kind      string   // one of the Declares…
+	Name      string   // tool type, server name, container, skill or file id, model, field
+	URL       string   // mcp_server: where the provider will connect to
+	Connector string   // mcp_server: the provider's own id of it, where it names no URL: a connector_id or tunnel_id
+	Tools     []string // mcp_server and mcp_toolset: the only tools that the model may call; nil: all that the server has
+	Pointer   string
 }
+
+// The kinds of declarations. One whose name ends in _model names a model.
+const (
+	DeclaresServerTool = "server_tool"    // a tool of the provider, by its type
+	DeclaresMCPServer  = "mcp_server"     // a server that the provider connects to by itself
+	DeclaresMCPToolset = "mcp_toolset"    // tools of such a server, by the server's name
+	DeclaresContainer  = "container"      // where the provider runs code
+	DeclaresSkill      = "skill"          // instructions that the provider keeps
+	DeclaresFallback   = "fallback_model" // the model that answers when the first does not
+	DeclaresAdvisor    = "advisor_model"  // the model that a tool asks
+	DeclaresHistory    = "history"        // content that the provider keeps and the gateway has not seen in this request
+	DeclaresFile       = "file"           // a file that the provider keeps, by its id
+	DeclaresNetwork    = "network"        // what a container may reach
+	DeclaresSchedule   = "schedule"       // what the provider will do later by itself
+	DeclaresExtraBody  = "extra_body"     // a free-form field that a server behind the provider reads
+)
 
 // MCP is the decoded MCP message.
 type MCP struct {

@@ -137,10 +137,10 @@ func (m *Memory) Returned(x *filters.Exchange) []filters.ToolResult {
 	m.mu.Lock()
 	m.expire()
 	for i := range x.Blocks {
-		if b := &x.Blocks[i]; b.Origin != filters.OriginToolResult || b.Name == "" {
+		if b := &x.Blocks[i]; b.Origin != filters.OriginToolResult || b.CallID == "" {
 			continue
 		}
-		k.id = x.Blocks[i].Name
+		k.id = x.Blocks[i].CallID
 		c := m.calls[k]
 		if c == nil || c.returned {
 			continue

@@ -42,7 +42,7 @@ func toolsCall(who filters.Identity, id, tool, arguments string) *filters.Exchan
 func results(who filters.Identity, ids ...string) *filters.Exchange {
 	x := &filters.Exchange{ID: "next-turn", Identity: who, LLM: &filters.LLM{}}
 	for _, id := range ids {
-		x.Blocks = append(x.Blocks, filters.Block{Origin: filters.OriginToolResult, Name: id})
+		x.Blocks = append(x.Blocks, filters.Block{Origin: filters.OriginToolResult, CallID: id})
 	}
 	return x
 }

@@ -46,6 +46,10 @@ func nested[T, F any](name string, t *objectType, get func(*T) *F) field {
 	return of(name, t.celType, 0, func(v *T) ref.Val { return &object{typ: t, value: get(v)} })
 }
 
+func texts[T any](s *schema, name string, get func(*T) []string) field {
+	return of(name, types.NewListType(types.StringType), sizeFew, func(v *T) ref.Val { return types.NewStringList(s.adapter, get(v)) })
+}
+
 func listOf[T, F any](s *schema, name string, t *objectType, size uint64, get func(*T) []F) field {
 	return of(name, types.NewListType(t.celType), size, func(v *T) ref.Val { return newObjects(t, s.adapter, get(v)) })
 }
@@ -62,7 +66,9 @@ func newSchema(adapter types.Adapter) *schema {
 	s.declaration = newObjectType("Declaration",
 		text("kind", sizeName, func(d *filters.Declaration) string { return d.Kind }),
 		text("name", sizeName, func(d *filters.Declaration) string { return d.Name }),
-		text("url", sizeLine, func(d *filters.Declaration) string { return d.URL }))
+		text("url", sizeLine, func(d *filters.Declaration) string { return d.URL }),
+		text("connector", sizeName, func(d *filters.Declaration) string { return d.Connector }),
+		texts(s, "tools", func(d *filters.Declaration) []string { return d.Tools }))
 	s.llm = llmType(s)
 	s.annotations = annotationsType()
 	s.mcpTool = newObjectType("MCPTool",
@@ -88,15 +94,11 @@ func claimedType() *objectType {
 func identityType(s *schema) *objectType {
 	return newObjectType("Identity",
 		text("user", sizeName, func(x *filters.Exchange) string { return x.Identity.User }),
-		of("groups", types.NewListType(types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
-			return types.NewStringList(s.adapter, x.Identity.Groups)
-		}),
+		texts(s, "groups", func(x *filters.Exchange) []string { return x.Identity.Groups }),
 		text("key", sizeName, func(x *filters.Exchange) string { return x.Identity.Key }),
 		text("method", sizeName, func(x *filters.Exchange) string { return x.Identity.Method }),
 		text("issuer", sizeName, func(x *filters.Exchange) string { return x.Identity.Issuer }),
-		of("scopes", types.NewListType(types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
-			return types.NewStringList(s.adapter, x.Identity.Scopes)
-		}),
+		texts(s, "scopes", func(x *filters.Exchange) []string { return x.Identity.Scopes }),
 		of("claims", types.NewMapType(types.StringType, types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
 			return newTexts(x.Identity.Claims)
 		}),
@@ -127,6 +129,7 @@ func blockType() *objectType {
 		text("origin", sizeName, func(b *filters.Block) string { return string(b.Origin) }),
 		text("media_type", sizeName, func(b *filters.Block) string { return b.MediaType }),
 		text("name", sizeName, func(b *filters.Block) string { return b.Name }),
+		text("call_id", sizeName, func(b *filters.Block) string { return b.CallID }),
 		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data) }),
 		whole("size", func(b *filters.Block) int64 { return int64(len(b.Data)) }),
 		text("pointer", sizeLine, func(b *filters.Block) string { return b.Pointer }))
@@ -145,6 +148,9 @@ func llmType(s *schema) *objectType {
 		text("dialect", sizeName, func(x *filters.Exchange) string { return x.LLM.Dialect }),
 		text("operation", sizeName, func(x *filters.Exchange) string { return x.LLM.Operation }),
 		text("model", sizeName, func(x *filters.Exchange) string { return x.LLM.Model }),
+		texts(s, "models", func(x *filters.Exchange) []string { return x.LLM.Models }),
+		texts(s, "fields", func(x *filters.Exchange) []string { return x.LLM.Fields }),
+		texts(s, "betas", func(x *filters.Exchange) []string { return x.LLM.Betas }),
 		truth("stream", func(x *filters.Exchange) bool { return x.LLM.Stream }),
 		whole("max_tokens", func(x *filters.Exchange) int64 { return x.LLM.MaxTokens }),
 		whole("messages", func(x *filters.Exchange) int64 { return int64(x.LLM.Messages) }),

@@ -21,41 +21,44 @@ func (r *reader) content(origin filters.Origin) {
 	}
 }
 
+// part is what a content block says of itself beside its content.
+type part struct {
+	kind, name, id string
+	call           string // tool_use_id: of the call that this is the result of
+	of             string // the server or the toolset that the tool belongs to
+	tool           string // the tool that is made known to the model
+	signed         bool
+}
+
 // part reads one content block. Its type may stand behind its content: so content is collected by the members' names, and the
 // type decides at the end where it comes from, or that the block is kept whole.
 func (r *reader) part(origin filters.Origin) {
-	var kind, name, id string
-	whole, signed := false, false // keep the block whole; it is signed
+	var p part
+	whole := false // keep the block whole
 	first, mark := len(r.Blocks), r.Mark()
 	for member := range r.Object() {
-		switch string(member) {
-		case "type":
-			kind = r.String()
-		case "name":
-			name = string(r.MaybeText())
-		case "tool_use_id":
-			id = string(r.MaybeText())
-		case "signature":
-			signed = len(r.MaybeText()) > 0
-		default:
+		if !r.said(&p, string(member)) {
 			whole = !r.partMember(string(member), origin) || whole
 		}
 	}
 	if r.Err() != nil {
 		return
 	}
-	if whole || len(r.Blocks) == first || !known(kind) {
+	if whole || len(r.Blocks) == first || !known(p.kind) {
 		r.AddRest(first, mark, filters.Block{Origin: origin})
 	}
-	r.settle(r.Blocks[first:], kind, name, id)
-	r.changeable(kind, signed, first, mark)
+	if p.kind == "tool_reference" || p.kind == "tool_addition" {
+		r.Named(filters.Tool{Name: p.tool, Type: filters.ToolReference, Pointer: r.Pointer()})
+	}
+	r.settle(r.Blocks[first:], p)
+	r.changeable(p, first, mark)
 }
 
 // changeable says in what form a content block can be changed. A tool's call and its result keep their place, since the API wants one
 // for the other; of the results of its own tools, some of which are sealed, only texts can be changed.
-func (r *reader) changeable(kind string, signed bool, first, mark int) {
+func (r *reader) changeable(p part, first, mark int) {
 	blocks := r.Blocks[first:]
-	switch {
+	switch kind := p.kind; {
 	case kind == "tool_result", kind == "mcp_tool_result", strings.HasSuffix(kind, "tool_use"):
 	case strings.HasSuffix(kind, "tool_result"):
 		for i := range blocks {
@@ -64,9 +67,57 @@ func (r *reader) changeable(kind string, signed bool, first, mark int) {
 		}
 	default:
 		for i := range blocks {
-			blocks[i].Signed = signed || kind == "redacted_thinking" || blocks[i].Signed
+			blocks[i].Signed = p.signed || kind == "redacted_thinking" || blocks[i].Signed
 		}
 		r.Part(first, mark)
+	}
+}
+
+// said reads a member that says something of the block. It says no to all others.
+func (r *reader) said(p *part, member string) bool {
+	switch member {
+	case "type":
+		p.kind = r.String()
+	case "name":
+		p.name = string(r.MaybeText())
+	case "id":
+		p.id = string(r.MaybeText())
+	case "tool_use_id":
+		p.call = string(r.MaybeText())
+	case "server_name", "toolset_name":
+		p.of = string(r.MaybeText())
+	case "tool_name":
+		p.tool = string(r.MaybeText())
+	case "tool":
+		p.tool = r.reference()
+	case "file_id":
+		r.file()
+	case "signature":
+		p.signed = len(r.MaybeText()) > 0
+	default:
+		return false
+	}
+	return true
+}
+
+// reference reads {type: tool_reference, name}.
+func (r *reader) reference() (tool string) {
+	if r.Kind() != '{' {
+		return ""
+	}
+	for member := range r.Object() {
+		switch string(member) {
+		case "name", "tool_name":
+			tool = string(r.MaybeText())
+		}
+	}
+	return tool
+}
+
+// file declares a file that the provider keeps.
+func (r *reader) file() {
+	if id := r.MaybeText(); id != nil {
+		r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: string(id), Pointer: r.Pointer()})
 	}
 }
 
@@ -119,12 +170,16 @@ func known(kind string) bool {
 
 // settle writes into the blocks of one content block what its type says. What comes through a tool stays a tool's, even a
 // document: the outermost type is settled last, and wins.
-func (r *reader) settle(blocks []filters.Block, kind, name, id string) {
+func (r *reader) settle(blocks []filters.Block, p part) {
 	var origin filters.Origin
-	switch {
+	var name, call string
+	switch kind := p.kind; {
 	case strings.HasSuffix(kind, "tool_result"):
-		origin, name = filters.OriginToolResult, id
-	case strings.HasSuffix(kind, "tool_use"), strings.HasSuffix(kind, "thinking"), kind == "compaction":
+		origin, call = filters.OriginToolResult, p.call
+	case strings.HasSuffix(kind, "tool_use"):
+		origin, name, call = filters.OriginToolCall, toolName(p.of, p.name), p.id
+		r.Called(call, name)
+	case strings.HasSuffix(kind, "thinking"), kind == "compaction":
 		origin = filters.OriginAssistant
 	case kind == "document", kind == "search_result", kind == "web_fetch_result":
 		origin = filters.OriginDocument
@@ -132,11 +187,12 @@ func (r *reader) settle(blocks []filters.Block, kind, name, id string) {
 		origin = filters.OriginSystem
 	}
 	for i := range blocks {
+		b := &blocks[i]
 		if origin != "" {
-			blocks[i].Origin = origin
+			b.Origin = origin
 		}
-		if name != "" {
-			blocks[i].Name = name
+		if origin == filters.OriginToolResult || origin == filters.OriginToolCall {
+			b.Name, b.CallID = name, call
 		}
 	}
 }
@@ -157,6 +213,8 @@ func (r *reader) source(origin filters.Origin) {
 			r.AddString("text/uri-list", filters.Block{Origin: origin})
 		case string(member) == "content" && (kind == '"' || kind == '['):
 			r.content(origin)
+		case string(member) == "file_id":
+			r.file()
 		}
 	}
 	switch {

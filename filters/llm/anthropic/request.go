@@ -11,7 +11,7 @@ import (
 func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	r := &reader{request.New(x, body)}
 	messages := false
-	for name := range r.Object() {
+	for name := range r.Fields() {
 		switch string(name) {
 		case "messages":
 			messages = true
@@ -40,6 +40,7 @@ func (r *reader) member(name string) {
 		first := len(r.Blocks)
 		r.content(filters.OriginSystem)
 		r.role(first, "system")
+		r.listed(r.Blocks[first:])
 	case "stream":
 		r.LLM.Stream = r.Bool()
 	case "max_tokens":
@@ -58,6 +59,10 @@ func (r *reader) member(name string) {
 		r.container()
 	case "fallbacks":
 		r.fallbacks()
+	case "anthropic_beta": // of providers that pass no headers on
+		for _, name := range r.Strings() {
+			r.Beta(name)
+		}
 	}
 }
 
@@ -97,6 +102,7 @@ func (r *reader) message() {
 		return
 	}
 	r.role(first, role)
+	r.listed(r.Blocks[first:])
 }
 
 // role gives the blocks from first on their role, and the origin that follows from it where their type implied none.
@@ -119,7 +125,7 @@ func (r *reader) role(first int, role string) {
 // container reads {id, skills} or an id.
 func (r *reader) container() {
 	if r.Kind() == '"' {
-		r.Declare(filters.Declaration{Kind: "container", Name: r.String(), Pointer: r.Pointer()})
+		r.Declare(filters.Declaration{Kind: filters.DeclaresContainer, Name: r.String(), Pointer: r.Pointer()})
 		return
 	}
 	var id string
@@ -129,24 +135,24 @@ func (r *reader) container() {
 			id = string(r.MaybeText())
 		case string(name) == "skills" && r.Kind() == '[':
 			for range r.Array() {
-				r.named("skill", "skill_id")
+				r.named(filters.DeclaresSkill, "skill_id")
 			}
 		}
 	}
-	r.Declare(filters.Declaration{Kind: "container", Name: id, Pointer: r.Pointer()})
+	r.Declare(filters.Declaration{Kind: filters.DeclaresContainer, Name: id, Pointer: r.Pointer()})
 }
 
 // fallbacks reads a list of {model}, or the word "default" for the provider's own choice.
 func (r *reader) fallbacks() {
 	if r.Kind() == '"' {
-		r.Declare(filters.Declaration{Kind: "fallback_model", Name: r.String(), Pointer: r.Pointer()})
+		r.Declare(filters.Declaration{Kind: filters.DeclaresFallback, Name: r.String(), Pointer: r.Pointer()})
 		return
 	}
 	for i := range r.Array() {
 		if r.Kind() == '"' {
-			r.Declare(filters.Declaration{Kind: "fallback_model", Name: r.String(), Pointer: "/fallbacks/" + strconv.Itoa(i)})
+			r.Declare(filters.Declaration{Kind: filters.DeclaresFallback, Name: r.String(), Pointer: "/fallbacks/" + strconv.Itoa(i)})
 		} else {
-			r.named("fallback_model", "model")
+			r.named(filters.DeclaresFallback, "model")
 		}
 	}
 }
@@ -163,15 +169,29 @@ func (r *reader) named(kind, key string) {
 	r.Declare(d)
 }
 
+// onlyTools reads {enabled, allowed_tools}.
+func (r *reader) onlyTools(d *filters.Declaration) {
+	if r.Null() {
+		return
+	}
+	for name := range r.Object() {
+		if string(name) == "allowed_tools" && !r.Null() {
+			d.Tools = r.Strings()
+		}
+	}
+}
+
 // mcpServer reads a server that the provider connects to by itself. Its authorization_token is left where it is.
 func (r *reader) mcpServer() {
-	d := filters.Declaration{Kind: "mcp_server"}
+	d := filters.Declaration{Kind: filters.DeclaresMCPServer}
 	for name := range r.Object() {
 		switch string(name) {
 		case "name":
 			d.Name = r.String()
 		case "url":
 			d.URL = r.String()
+		case "tool_configuration": // before mcp_toolset
+			r.onlyTools(&d)
 		}
 	}
 	d.Pointer = r.Pointer()

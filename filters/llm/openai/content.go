@@ -70,7 +70,7 @@ func (r *reader) media(block filters.Block) {
 		case "filename":
 			r.said(block)
 		case "file_id": // the content lies at the provider
-			r.said(block)
+			r.file(block)
 		}
 	}
 	switch {
@@ -79,5 +79,14 @@ func (r *reader) media(block filters.Block) {
 		r.AddRest(first, mark, block)
 	case audio >= 0:
 		r.Blocks[audio].MediaType = "audio/" + format
+	}
+}
+
+// file reads the id of a file that the provider keeps.
+func (r *reader) file(block filters.Block) {
+	first := len(r.Blocks)
+	r.said(block)
+	for i := first; i < len(r.Blocks); i++ {
+		r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: string(r.Blocks[i].Data), Pointer: r.Blocks[i].Pointer})
 	}
 }

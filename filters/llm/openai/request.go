@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"strings"
+
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/request"
 )
@@ -9,7 +11,7 @@ import (
 func decodeChat(x *filters.Exchange, body []byte) error {
 	r := &reader{Builder: request.New(x, body)}
 	messages := false
-	for name := range r.Object() {
+	for name := range r.Fields() {
 		switch string(name) {
 		case "model":
 			r.LLM.Model = r.String()
@@ -26,6 +28,7 @@ func decodeChat(x *filters.Exchange, body []byte) error {
 	if r.limit > 0 {
 		r.LLM.MaxTokens = r.limit
 	}
+	r.suffix()
 	return r.Finish(x, messages)
 }
 
@@ -59,11 +62,49 @@ func (r *reader) member(name string) {
 		}
 	case "web_search_options":
 		r.Skip()
-		r.Declare(filters.Declaration{Kind: "server_tool", Name: "web_search_options", Pointer: r.Pointer()})
+		r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: "web_search_options", Pointer: r.Pointer()})
 	case "models", "fallbacks": // not OpenAI's: gateways that speak this dialect take other models from here
 		r.fallbacks()
+	case "plugins": // of a router: web search, files, and others by their ids
+		r.plugins()
+	case "extra_body", "extra_headers", "extra_query": // read by servers that stand before the provider
+		r.Skip()
+		r.Declare(filters.Declaration{Kind: filters.DeclaresExtraBody, Name: name, Pointer: r.Pointer()})
 	case "prediction":
 		r.prediction()
+	}
+}
+
+// plugins reads [{id, …}].
+func (r *reader) plugins() {
+	if r.Kind() != '[' {
+		r.Skip()
+		return
+	}
+	for range r.Array() {
+		d := filters.Declaration{Kind: filters.DeclaresServerTool}
+		if r.Kind() == '{' {
+			for name := range r.Object() {
+				if string(name) == "id" {
+					d.Name = "plugin/" + string(r.MaybeText())
+				}
+			}
+		} else {
+			r.Skip()
+		}
+		d.Pointer = r.Pointer()
+		r.Declare(d)
+	}
+}
+
+// suffix: routers read switches behind the name of a model. One searches the web; the others choose among providers, and are left to
+// whoever admits the model by its whole name.
+func (r *reader) suffix() {
+	for _, model := range append([]string{r.LLM.Model}, r.LLM.Models...) {
+		if strings.HasSuffix(model, ":online") {
+			r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: "online", Pointer: "/model"})
+			return
+		}
 	}
 }
 
@@ -73,7 +114,7 @@ func (r *reader) fallbacks() {
 		return
 	}
 	for range r.Array() {
-		d := filters.Declaration{Kind: "fallback_model"}
+		d := filters.Declaration{Kind: filters.DeclaresFallback}
 		if r.Kind() == '"' {
 			d.Name = r.String()
 		} else {
@@ -105,7 +146,7 @@ func (r *reader) prediction() {
 
 // message reads one turn. Its role may stand behind its content, and is written into the blocks at the end.
 func (r *reader) message() {
-	var role, id string
+	var role, speaker, id string
 	first := len(r.Blocks)
 	for name := range r.Object() {
 		switch string(name) {
@@ -113,6 +154,8 @@ func (r *reader) message() {
 			role = r.String()
 		case "tool_call_id":
 			id = string(r.MaybeText())
+		case "name":
+			speaker = string(r.MaybeText())
 		case "content":
 			r.content("", "")
 		case "refusal", "reasoning_content": // what the model said beside its content; the second is other providers'
@@ -121,7 +164,7 @@ func (r *reader) message() {
 			r.calls()
 		case "function_call":
 			if !r.Null() {
-				r.called("")
+				r.called()
 			}
 		case "audio":
 			if !r.Null() {
@@ -133,7 +176,7 @@ func (r *reader) message() {
 		r.Fail("want a message with a role")
 		return
 	}
-	r.settle(r.Blocks[first:], role, id)
+	r.settle(r.Blocks[first:], role, speaker, id)
 }
 
 // said reads text, or keeps what stands in its place.
@@ -147,8 +190,9 @@ func (r *reader) said(block filters.Block) {
 	}
 }
 
-// settle gives the blocks of a message its role, and the origin that follows from it where their kind implied none.
-func (r *reader) settle(blocks []filters.Block, role, id string) {
+// settle gives the blocks of a message its role, and the origin that follows from it where their kind implied none. name is who
+// speaks; of a result, the tool.
+func (r *reader) settle(blocks []filters.Block, role, name, id string) {
 	origin := filters.OriginUser
 	switch role {
 	case "assistant":
@@ -164,8 +208,8 @@ func (r *reader) settle(blocks []filters.Block, role, id string) {
 		if b.Origin == "" || origin == filters.OriginToolResult {
 			b.Origin = origin
 		}
-		if b.Name == "" {
-			b.Name = id
+		if origin == filters.OriginToolResult {
+			b.Name, b.CallID = name, id
 		}
 	}
 }

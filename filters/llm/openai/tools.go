@@ -1,21 +1,27 @@
 package openai
 
-import "bartizan/filters"
+import (
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/request"
+)
 
 // tool reads one entry of tools[]: {type, <type>: {name, …}}. The caller's own are of type function or custom; any other type
 // is the provider's tool, which the request switches on.
 func (r *reader) tool() {
 	var kind string
 	t := filters.Tool{Type: "custom"}
+	server := filters.Declaration{Kind: filters.DeclaresMCPServer}
 	first, mark, tools := len(r.Blocks), r.Mark(), len(r.LLM.Tools)
 	for name := range r.Object() {
-		switch string(name) {
+		switch member := string(name); member {
 		case "type":
 			kind = r.String()
 		case "name":
 			t.Name = string(r.MaybeText())
 		case "function", "custom":
 			r.function(filters.Tool{Type: "custom"})
+		default:
+			connector(r.Builder, &server, member)
 		}
 	}
 	if r.Err() != nil {
@@ -32,7 +38,26 @@ func (r *reader) tool() {
 	r.LLM.Tools = r.LLM.Tools[:tools]
 	r.Tool(t)
 	r.AddRest(first, mark, filters.Block{Origin: filters.OriginToolDefinition, Name: t.Name})
-	r.Declare(filters.Declaration{Kind: "server_tool", Name: kind, Pointer: t.Pointer})
+	if kind == "mcp" {
+		server.Pointer = t.Pointer
+		r.Declare(server)
+		return
+	}
+	r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: kind, Pointer: t.Pointer})
+}
+
+// connector reads a member of a tool of type mcp into its declaration. The server's authorization and headers are left where they are.
+func connector(r *request.Builder, d *filters.Declaration, member string) {
+	switch member {
+	case "server_label":
+		d.Name = string(r.MaybeText())
+	case "server_url":
+		d.URL = string(r.MaybeText())
+	case "connector_id", "tunnel_id":
+		d.Connector = string(r.MaybeText())
+	case "allowed_tools":
+		d.Tools = r.OnlyTools()
+	}
 }
 
 // function reads {name, description, parameters} or {name, description, format}.
@@ -72,35 +97,40 @@ func (r *reader) calls() {
 		return
 	}
 	for range r.Array() {
-		first, mark, id := len(r.Blocks), r.Mark(), ""
+		first, mark, id, tool := len(r.Blocks), r.Mark(), "", ""
 		for name := range r.Object() {
 			switch string(name) {
 			case "id":
 				id = string(r.MaybeText())
 			case "function", "custom":
-				r.called(id)
+				tool = r.called()
 			}
 		}
 		if len(r.Blocks) == first {
-			r.AddRest(first, mark, filters.Block{Origin: filters.OriginAssistant, Name: id})
+			r.AddRest(first, mark, filters.Block{Origin: filters.OriginToolCall, Name: tool})
 		}
+		for i := first; i < len(r.Blocks); i++ {
+			r.Blocks[i].CallID = id
+		}
+		r.Called(id, tool)
 	}
 }
 
 // called reads {name, arguments} or {name, input}. Arguments are JSON inside of a string, a custom tool's input is free text.
-func (r *reader) called(id string) {
-	name, first := id, len(r.Blocks)
+func (r *reader) called() (name string) {
+	first := len(r.Blocks)
 	for member := range r.Object() {
 		switch string(member) {
 		case "name":
 			name = r.String()
 		case "arguments":
-			r.AddString("application/json", filters.Block{Origin: filters.OriginAssistant})
+			r.AddString("application/json", filters.Block{Origin: filters.OriginToolCall})
 		case "input":
-			r.AddText(filters.Block{Origin: filters.OriginAssistant})
+			r.AddText(filters.Block{Origin: filters.OriginToolCall})
 		}
 	}
 	for i := first; i < len(r.Blocks); i++ {
 		r.Blocks[i].Name = name
 	}
+	return name
 }

@@ -20,7 +20,11 @@ type decoded struct {
 	Blocks []block
 }
 
-type block struct{ Role, Origin, MediaType, Pointer, Name, Data string }
+type block struct {
+	Role, Origin, MediaType, Pointer, Name string
+	CallID                                 string `json:",omitempty"`
+	Data                                   string
+}
 
 func (s Suite) requests(t *testing.T) {
 	for file, body := range s.samples(t, "requests") {
@@ -28,7 +32,7 @@ func (s Suite) requests(t *testing.T) {
 			x := s.exchange()
 			got := decoded{Error: s.Codec.DecodeRequest(x, body), LLM: x.LLM, UserID: x.Claimed.UserID}
 			for _, b := range x.Blocks {
-				got.Blocks = append(got.Blocks, block{b.Role, string(b.Origin), b.MediaType, b.Pointer, b.Name, string(b.Data)})
+				got.Blocks = append(got.Blocks, block{b.Role, string(b.Origin), b.MediaType, b.Pointer, b.Name, b.CallID, string(b.Data)})
 			}
 			for _, b := range x.Blocks {
 				if err := resolves(body, b); err != nil {

@@ -7,7 +7,10 @@ package request
 
 import (
 	"bytes"
+	"iter"
+	"slices"
 	"strconv"
+	"strings"
 
 	"bartizan/filters"
 	"bartizan/filters/strictjson"
@@ -18,18 +21,65 @@ import (
 // have a few thousand.
 const MaxItems = 1 << 16
 
+// maxNames limits the names of a request's models, fields and betas, and maxName the bytes of each.
+const (
+	maxNames = 1024
+	maxName  = 512
+)
+
 // Builder reads the body of one request. It is a strictjson.Decoder with a place for what is found.
 type Builder struct {
 	*strictjson.Decoder
+
 	LLM    filters.LLM
 	UserID string
 	Blocks []filters.Block
+
+	named []filters.Tool    // tools that were named without their definition
+	calls map[string]string // name of the tool by the id of its call
 }
 
-// New begins to read the body of x for a dialect, with what its route says already filled in.
+// New begins to read the body of x for a dialect, with what its route and its headers say already filled in.
 func New(x *filters.Exchange, body []byte) *Builder {
 	llm := filters.LLM{Provider: x.Route.Target, Dialect: x.Route.Dialect, Operation: x.Route.Operation}
-	return &Builder{Decoder: strictjson.New(body), LLM: llm}
+	b := &Builder{Decoder: strictjson.New(body), LLM: llm}
+	for _, header := range []string{"anthropic-beta", "openai-beta"} {
+		for _, name := range strings.Split(x.Request.Headers[header], ",") {
+			b.Beta(strings.TrimSpace(name))
+		}
+	}
+	return b
+}
+
+// Fields reads the object that the body is, as [strictjson.Decoder.Object] does, and notes the names of its members.
+func (b *Builder) Fields() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for name := range b.Object() {
+			b.note(&b.LLM.Fields, string(name), "fields")
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// Beta notes a feature of the provider that is switched on by name.
+func (b *Builder) Beta(name string) { b.note(&b.LLM.Betas, name, "betas") }
+
+// Model notes a further model that the request names.
+func (b *Builder) Model(name string) { b.note(&b.LLM.Models, name, "models") }
+
+// note keeps a name once.
+func (b *Builder) note(list *[]string, name, of string) {
+	switch {
+	case name == "" || slices.Contains(*list, name):
+	case len(name) > maxName:
+		b.Fail("one of the " + of + " has a name longer than " + strconv.Itoa(maxName) + " bytes")
+	case len(*list) >= maxNames:
+		b.Fail("more than " + strconv.Itoa(maxNames) + " " + of)
+	default:
+		*list = append(*list, name)
+	}
 }
 
 // Finish checks that the body ended well and named a model and messages, and only then fills x.
@@ -42,11 +92,65 @@ func (b *Builder) Finish(x *filters.Exchange, messages bool) error {
 	case !messages:
 		return malformed("/messages", "want messages")
 	}
+	return b.Fill(x)
+}
+
+// Fill is Finish for bodies that need neither a model nor messages: it fills x if the body ended well.
+func (b *Builder) Fill(x *filters.Exchange) error {
+	if b.LLM.Model != "" {
+		others := b.LLM.Models
+		b.LLM.Models = nil
+		for _, name := range append([]string{b.LLM.Model}, others...) {
+			b.Model(name)
+		}
+	}
+	b.resolve()
+	if err := b.End(); err != nil {
+		return err
+	}
 	x.LLM, x.Blocks = &b.LLM, b.Blocks
 	if b.UserID != "" {
 		x.Claimed.UserID = b.UserID
 	}
 	return nil
+}
+
+// Called notes that the model called a tool, so that the result can be told by the tool's name.
+func (b *Builder) Called(id, name string) {
+	if id == "" || name == "" {
+		return
+	}
+	if b.calls == nil {
+		b.calls = map[string]string{}
+	}
+	b.calls[id] = name
+}
+
+// resolve gives tool results the names of their tools, and adds the tools that are only named.
+func (b *Builder) resolve() {
+	for i := range b.Blocks {
+		result := &b.Blocks[i]
+		if result.Origin != filters.OriginToolResult || result.CallID == "" {
+			continue
+		}
+		if name, known := b.calls[result.CallID]; known {
+			result.Name = name
+		} else if result.Name == "" {
+			result.Name = result.CallID
+		}
+	}
+	declared := map[string]bool{}
+	if len(b.named) > 0 {
+		for _, t := range b.LLM.Tools {
+			declared[t.Name] = true
+		}
+	}
+	for _, t := range b.named {
+		if !declared[t.Name] {
+			declared[t.Name] = true
+			b.Tool(t)
+		}
+	}
 }
 
 func malformed(pointer, message string) error {
@@ -67,8 +171,18 @@ func (b *Builder) Tool(t filters.Tool) {
 	}
 }
 
+// Named collects a tool that is named without its definition. It is told where the request has no definition of this name.
+func (b *Builder) Named(t filters.Tool) {
+	if t.Name != "" && room(b, len(b.named), "named tools") {
+		b.named = append(b.named, t)
+	}
+}
+
 // Declare collects a declaration.
 func (b *Builder) Declare(d filters.Declaration) {
+	if strings.HasSuffix(d.Kind, "_model") {
+		b.Model(d.Name)
+	}
 	if room(b, len(b.LLM.Declarations), "declarations") {
 		b.LLM.Declarations = append(b.LLM.Declarations, d)
 	}
@@ -79,6 +193,34 @@ func room(b *Builder, n int, of string) bool {
 		b.Fail("more than " + strconv.Itoa(MaxItems) + " " + of)
 	}
 	return b.Err() == nil
+}
+
+// Strings reads a list of strings, and leaves out what is none. It is not nil, even where there is nothing in it.
+func (b *Builder) Strings() []string {
+	list := []string{}
+	for range b.Array() {
+		if text := b.MaybeText(); text != nil && room(b, len(list), "names in a list") {
+			list = append(list, string(text))
+		}
+	}
+	return list
+}
+
+// OnlyTools reads OpenAI's allowed_tools: a list of names, or {tool_names, read_only}. What a server itself calls read-only limits nothing.
+func (b *Builder) OnlyTools() (tools []string) {
+	switch b.Kind() {
+	case '[':
+		return b.Strings()
+	case '{':
+		for name := range b.Object() {
+			if string(name) == "tool_names" && b.Kind() == '[' {
+				tools = b.Strings()
+			}
+		}
+	default:
+		b.Skip()
+	}
+	return tools
 }
 
 // AddText reads a string and collects it as plain text.

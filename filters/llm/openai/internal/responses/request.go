@@ -10,7 +10,7 @@ import (
 // The model must be named, also where the API would take it from a stored prompt: else no rule about models would see it.
 func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	r := &reader{Builder: request.New(x, body), calls: map[string]string{}}
-	for name := range r.Object() {
+	for name := range r.Fields() {
 		r.member(string(name))
 	}
 	return r.Finish(x, true) // an input may be absent: a stored prompt has one

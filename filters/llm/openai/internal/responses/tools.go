@@ -36,7 +36,8 @@ func (r *reader) tools() {
 
 // tool is what a tool says of itself.
 type tool struct {
-	kind, name, server, connector, tunnel, url string
+	kind, name, server, connector, url string
+	only                               []string // of a server's tools; nil: all
 }
 
 // tool reads one tool.
@@ -53,10 +54,15 @@ func (r *reader) tool() {
 			t.server = string(r.MaybeText())
 		case "server_url":
 			t.url = string(r.MaybeText())
-		case "connector_id":
+		case "connector_id", "tunnel_id":
 			t.connector = string(r.MaybeText())
-		case "tunnel_id":
-			t.tunnel = string(r.MaybeText())
+		case "allowed_tools":
+			if r.Null() {
+				break
+			}
+			value := r.Mark()
+			t.only = r.OnlyTools()
+			r.AddRest(len(r.Blocks), value, filters.Block{Origin: filters.OriginToolDefinition})
 		default:
 			r.toolMember(string(name))
 		}
@@ -76,7 +82,7 @@ func (r *reader) toolMember(name string) {
 	switch name {
 	case "description", "server_description":
 		r.text("text/plain", definition)
-	case "parameters", "input_schema", "output_schema", "format", "annotations", "allowed_tools":
+	case "parameters", "input_schema", "output_schema", "format", "annotations":
 		r.some(definition)
 	case "tools": // of a namespace
 		r.tools()
@@ -129,22 +135,9 @@ func (r *reader) provide(t tool, blocks []filters.Block, within []filters.Tool) 
 		r.Tool(filters.Tool{Name: name, Type: "custom", Pointer: at})
 	case "mcp":
 		r.Tool(filters.Tool{Name: name, Type: t.kind, Pointer: at})
-		r.Declare(filters.Declaration{Kind: "mcp_server", Name: name, URL: t.address(), Pointer: at})
+		r.Declare(filters.Declaration{Kind: filters.DeclaresMCPServer, Name: name, URL: t.url, Connector: t.connector, Tools: t.only, Pointer: at})
 	default:
 		r.Tool(filters.Tool{Name: name, Type: t.kind, Pointer: at})
 		r.Declare(filters.Declaration{Kind: "server_tool", Name: t.kind, Pointer: at})
 	}
-}
-
-// address is where the provider connects to: what a caller calls the server says nothing.
-func (t *tool) address() string {
-	switch {
-	case t.url != "":
-		return t.url
-	case t.connector != "":
-		return "connector:" + t.connector
-	case t.tunnel != "":
-		return "tunnel:" + t.tunnel
-	}
-	return ""
 }
