@@ -1,5 +1,7 @@
 package filters
 
+import "regexp"
+
 // Codec translates the HTTP bodies of one protocol to an Exchange and refusals back to it. Implementations hold no state between
 // exchanges and are safe for concurrent use.
 type Codec interface {
@@ -15,15 +17,40 @@ type Codec interface {
 	// Refuse renders a refusal as a whole answer in the caller's own protocol. It never fails, and needs nothing of x but Route.
 	Refuse(x *Exchange, r Refusal) Reply
 
-	// Response returns the reader of the answer to x, whose Response.Status and MediaType are set. Before it lets a message of the
-	// answer pass, the reader asks judge about its blocks; a nil judge has nothing to say about any answer. A *BodyError says that
+	// Response returns the reader of the answer to x, whose Response.Status and MediaType are set. Before it lets a part of the
+	// answer pass, the reader asks judge about it; a nil judge has nothing to say about any answer. A *BodyError says that
 	// an answer of this kind cannot be judged and must not reach the caller.
 	Response(x *Exchange, judge AnswerJudge) (ResponseReader, error)
 }
 
-// AnswerJudge decides about one message of the answer to x, by what x.Response says so far and by the message's blocks, which it
-// does not keep. A decision to deny is carried out by returning it as a *DeniedError.
-type AnswerJudge func(x *Exchange, blocks []Block) Decision
+// AnswerJudge decides about the answer to one exchange, by what x.Response says so far.
+type AnswerJudge interface {
+	// Judge decides about blocks of the answer, which it does not keep. A decision to deny is carried out by returning it as a
+	// *DeniedError, unless the protocol has a form for leaving out what was judged.
+	Judge(x *Exchange, stage AnswerStage, blocks []Block) Decision
+
+	// Expect says what is known of a block whose content is still to come: of b all but Data is set.
+	Expect(x *Exchange, b *Block) Outlook
+}
+
+// AnswerStage is what of an answer is judged.
+type AnswerStage int
+
+// The stages.
+const (
+	AnswerMessage AnswerStage = iota + 1 // mcp: one message with its blocks, by all rules
+	AnswerBegins                         // llm: nothing of the content has passed; no blocks
+	AnswerPart                           // llm: one block
+	AnswerEnds                           // llm: all of it has come, and its end has not passed; no blocks
+)
+
+// Outlook is what rules will say of a block, as far as that is known before its content.
+type Outlook struct {
+	Deny    *Verdict         // the block may not pass, whatever it says
+	Masks   []*regexp.Regexp // what any of them will match is to be masked
+	Content bool             // the content is to be judged when it is there
+	Hold    bool             // and nothing of it may pass before
+}
 
 // ResponseReader reads one answer as it arrives, in chunks cut anywhere, and fills Exchange.Response. What it concludes does
 // not depend on where the chunks were cut.

@@ -176,11 +176,7 @@ func (m *Machine) decide(body []byte) (changed []byte, err error) {
 	m.decision, judge = m.cfg.Bundle.Judge(&m.x)
 	m.judged = true
 	if judge != nil {
-		m.judge = func(x *filters.Exchange, blocks []filters.Block) filters.Decision {
-			d := judge(x, blocks)
-			m.answer.Merge(d)
-			return d
-		}
+		m.judge = summing{judge, &m.answer}
 	}
 	if len(m.decision.Treatments) > 0 {
 		err = m.codec.Treat(&m.x, body, m.decision.Treatments)

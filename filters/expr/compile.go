@@ -52,7 +52,7 @@ func (e *Env) CompileValue(source manifest.String) (*Program, *manifest.Error) {
 		return nil, source.Errorf("", "its cost cannot be estimated")
 	}
 	reads := e.reads(tree.Expr(), nil)
-	if reads&ReadsBlock != 0 { // evaluated for each
+	if reads&perBlock != 0 { // evaluated for each
 		price.Max = cost.SafeMultiply(price.Max, sizeBlocks)
 	}
 	if price.Max > MaxEstimate {

@@ -15,7 +15,7 @@ import (
 // stringsVersion pins the strings extension, so that an update of the library does not add functions unseen.
 const stringsVersion = 5
 
-// Env is what an expression of one surface may name: identity, request, llm or mcp, block, response, and the variables of its policy.
+// Env is what an expression of one surface may name: identity, request, llm or mcp, block, call (llm), response, and the variables of its policy.
 type Env struct {
 	surface   filters.Surface
 	schema    *schema
@@ -64,11 +64,11 @@ func environment(surface filters.Surface) (*Env, error) {
 	return e.with(nil)
 }
 
-// roots are the variables that only expressions about a surface have. Answers of models are not judged yet.
+// roots are the variables that only expressions about a surface have.
 func (s *schema) roots(surface filters.Surface) map[string]*objectType {
 	switch surface {
 	case filters.SurfaceLLM:
-		return map[string]*objectType{"llm": s.llm, "block": s.block}
+		return map[string]*objectType{"llm": s.llm, "block": s.block, "call": s.call, "response": s.answer}
 	case filters.SurfaceMCP:
 		return map[string]*objectType{"mcp": s.mcp, "block": s.block, "response": s.response}
 	}
@@ -94,7 +94,7 @@ func withoutFormat() cel.EnvOption {
 }
 
 func (s *schema) types() []*objectType {
-	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.mcpCall, s.cause, s.annotations, s.response}
+	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.mcpCall, s.cause, s.annotations, s.response, s.answer, s.call}
 }
 
 // Declare returns an environment that knows variables.name besides: the value of p, evaluated at most once per exchange (or per block,

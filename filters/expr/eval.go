@@ -19,6 +19,7 @@ type Activation struct {
 	*exchange
 	variables *object     // of the policy that is judged; nil for one without
 	block     *object     // the block that is judged; nil where none is
+	call      *object     // the same as a tool call; nil where none is
 	outer     *Activation // what this one was made of for blocks: it has the variables that do not read block
 }
 
@@ -49,16 +50,16 @@ func (e *Env) NewActivation(x *filters.Exchange) *Activation {
 	return (&Activation{exchange: shared}).For(e)
 }
 
-// NewAnswerActivation prepares the evaluation of expressions about one message of the answer to x, which has these blocks.
+// NewAnswerActivation prepares the evaluation of expressions about the answer to x, or about one message of it, which has these blocks.
 func (e *Env) NewAnswerActivation(x *filters.Exchange, blocks []filters.Block) *Activation {
 	a := e.NewActivation(x)
-	a.response = object{typ: e.schema.response, value: &message{&x.Response, blocks}}
+	a.response = object{typ: e.root("response"), value: &message{&x.Response, blocks}}
 	return a
 }
 
-// ForBlocks is the activation for programs of the same environment that read block. Focus says which.
+// ForBlocks is the activation for programs of the same environment that read block or call. Focus says which.
 func (a *Activation) ForBlocks(e *Env) *Activation {
-	next := &Activation{exchange: a.exchange, outer: a, block: &object{typ: e.schema.block}}
+	next := &Activation{exchange: a.exchange, outer: a, block: &object{typ: e.schema.block}, call: &object{typ: e.schema.call}}
 	if a.variables != nil {
 		next.variables = &object{typ: a.variables.typ, value: next}
 	}
@@ -68,6 +69,7 @@ func (a *Activation) ForBlocks(e *Env) *Activation {
 // Focus makes b the block that is judged.
 func (a *Activation) Focus(b *filters.Block) {
 	*a.block = object{typ: a.block.typ, value: b}
+	*a.call = object{typ: a.call.typ, value: b}
 	if a.variables != nil {
 		clear(a.variables.read)
 	}
@@ -95,6 +97,8 @@ func (a *Activation) ResolveName(name string) (any, bool) {
 		return a.variables, a.variables != nil
 	case "block":
 		return a.block, a.block != nil
+	case "call":
+		return a.call, a.call != nil
 	case "response":
 		return &a.response, a.response.typ != nil
 	case a.surface:
@@ -153,7 +157,7 @@ func (p *Program) run(a *Activation) (ref.Val, error) {
 
 // variable is the value of the variable p, which is number at of its policy.
 func (a *Activation) variable(at int, p *Program) ref.Val {
-	if a.outer != nil && p.reads&ReadsBlock == 0 {
+	if a.outer != nil && p.reads&perBlock == 0 {
 		return a.outer.variables.field(at)
 	}
 	return a.evaluate(p)

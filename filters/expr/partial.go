@@ -2,6 +2,7 @@ package expr
 
 import (
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -24,7 +25,7 @@ func (e *Env) CompilePartial(source manifest.String, later []string) (*Program, 
 	if err != nil {
 		return nil, err
 	}
-	if p.reads&(ReadsBlock|ReadsResponse) != 0 {
+	if p.reads&(perBlock|ReadsResponse) != 0 {
 		return nil, source.Errorf("content is judged by the rules of a Policy", "block and response are not there when it is asked what may be called")
 	}
 	ast.PreOrderVisit(p.ast.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
@@ -51,7 +52,7 @@ func (e *Env) CompilePartial(source manifest.String, later []string) (*Program, 
 
 func (e *Env) rootName(t *types.Type) string {
 	for _, name := range []string{"request", "mcp"} {
-		if e.root(name).celType == t {
+		if root := e.root(name); root != nil && root.celType == t {
 			return name
 		}
 	}
@@ -69,10 +70,20 @@ func (e *Env) NewPartial(x *filters.Exchange, later []string) *Partial {
 
 // unknown marks the fields of a variable that are in later.
 func (e *Env) unknown(name string, later []string) []bool {
-	t := e.root(name)
+	var fields []string
+	for _, f := range later {
+		if of, field, _ := strings.Cut(f, "."); of == name {
+			fields = append(fields, field)
+		}
+	}
+	return e.root(name).marks(fields)
+}
+
+// marks are true for the fields of these names.
+func (t *objectType) marks(names []string) []bool {
 	marks := make([]bool, len(t.fields))
 	for i, f := range t.fields {
-		marks[i] = slices.Contains(later, name+"."+f.name)
+		marks[i] = slices.Contains(names, f.name)
 	}
 	return marks
 }
@@ -92,7 +103,26 @@ func (p *Partial) Next(further ...string) {
 
 // EvalPartial evaluates a program: known says whether its value follows from what is known. The error is an *[EvalError].
 func (p *Program) EvalPartial(a *Partial) (value, known bool, err error) {
-	v, err := p.run(a.Activation)
+	return p.known(a.Activation)
+}
+
+// Foresee evaluates a program about the block in focus, whose content is to come: known says whether its value follows from all else.
+func (p *Program) Foresee(a *Activation) (value, known bool, err error) {
+	if p.reads&readsPresence != 0 {
+		return false, false, nil
+	}
+	return p.known(a)
+}
+
+// Expect makes b, whose content is to come, the block that is judged.
+func (a *Activation) Expect(b *filters.Block) {
+	a.Focus(b)
+	a.block.later = a.block.typ.marks(laterOfBlock)
+	a.call.later = a.call.typ.marks([]string{"input", "text", "size"})
+}
+
+func (p *Program) known(a *Activation) (value, known bool, err error) {
+	v, err := p.run(a)
 	if err != nil {
 		return false, false, err
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"cel.dev/cel-go/common/ast"
+
+	"bartizan/filters"
 )
 
 // Reads says what an expression reads that is not there all the time.
@@ -12,9 +14,19 @@ type Reads uint8
 // What is not there all the time.
 const (
 	ReadsBlock    Reads = 1 << iota // block: one block at a time
+	ReadsCall                       // call: one tool call of a model's answer at a time
 	ReadsResponse                   // response: once an answer has come
+	ReadsEnd                        // response.stop_reason, response.error of a model's answer: once all of it has come
 	ReadsContent                    // llm.blocks, mcp.blocks, mcp.arguments: until the request is judged
+
+	readsPresence // has() of a block's content, or the block as a whole: there is no third answer to give while the content is to come
 )
+
+// perBlock are what is evaluated for each block.
+const perBlock = ReadsBlock | ReadsCall
+
+// laterOfBlock are the fields of a block that are its content, or follow from it.
+var laterOfBlock = []string{"text", "size", "findings"}
 
 // Reads tells what the expression and the variables that it names read.
 func (p *Program) Reads() Reads { return p.reads }
@@ -27,7 +39,11 @@ func (e *Env) reads(tree ast.Expr, hidden []string) Reads {
 	case ast.SelectKind:
 		s := tree.AsSelect()
 		if s.Operand().Kind() == ast.IdentKind {
-			return e.readsRoot(s.Operand(), s.FieldName(), hidden)
+			found := e.readsRoot(s.Operand(), s.FieldName(), hidden)
+			if found&ReadsBlock != 0 && s.IsTestOnly() {
+				found |= readsPresence
+			}
+			return found
 		}
 		return e.reads(s.Operand(), hidden)
 	case ast.CallKind:
@@ -68,8 +84,16 @@ func (e *Env) readsRoot(ident ast.Expr, field string, hidden []string) Reads {
 	}
 	switch name {
 	case "block":
+		if field == "" {
+			return ReadsBlock | readsPresence
+		}
 		return ReadsBlock
+	case "call":
+		return ReadsCall
 	case "response":
+		if e.surface == filters.SurfaceLLM && (field == "" || field == "stop_reason" || field == "error") {
+			return ReadsResponse | ReadsEnd
+		}
 		return ReadsResponse
 	case "variables":
 		var found Reads

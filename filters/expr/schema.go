@@ -27,7 +27,7 @@ type schema struct {
 	llm, tool, declaration, block *objectType
 	mcp, mcpTool, annotations     *objectType
 	mcpCall, cause                *objectType
-	response                      *objectType
+	response, answer, call        *objectType
 }
 
 func text[T any](name string, size uint64, get func(*T) string) field {
@@ -79,6 +79,8 @@ func newSchema(adapter types.Adapter) *schema {
 	s.mcpCall = newObjectType("MCPCall", nested("cause", s.cause, func(x *filters.Exchange) *filters.Cause { return &x.MCP.Cause }))
 	s.mcp = mcpType(s)
 	s.response = responseType(s)
+	s.answer = answerType()
+	s.call = callType(s)
 	return s
 }
 
@@ -216,4 +218,29 @@ func responseType(s *schema) *objectType {
 		text("kind", sizeName, func(m *message) string { return m.Message.Kind }),
 		text("method", sizeName, func(m *message) string { return m.Message.Method }),
 		listOf(s, "blocks", s.block, sizeBlocks, func(m *message) []filters.Block { return m.blocks }))
+}
+
+// answerType is the response of surface llm.
+func answerType() *objectType {
+	return newObjectType("Answer",
+		whole("status", func(m *message) int64 { return int64(m.Status) }),
+		text("media_type", sizeName, func(m *message) string { return m.MediaType }),
+		text("model", sizeName, func(m *message) string { return m.Model }),
+		text("stop_reason", sizeName, func(m *message) string { return m.StopReason }),
+		text("error", sizeName, func(m *message) string { return m.Error }))
+}
+
+// callType is a tool call in a model's answer. The arguments of a tool that takes a text are no map: input is empty.
+func callType(s *schema) *objectType {
+	return newObjectType("Call",
+		text("id", sizeName, func(b *filters.Block) string { return b.CallID }),
+		text("name", sizeName, func(b *filters.Block) string { return b.Name }),
+		of("input", types.NewMapType(types.StringType, types.DynType), sizeFew, func(b *filters.Block) ref.Val {
+			if b.MediaType != "application/json" {
+				return newRecord(nil)
+			}
+			return decodeArguments(s.adapter, b.Data)
+		}),
+		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data) }),
+		whole("size", func(b *filters.Block) int64 { return int64(len(b.Data)) }))
 }

@@ -109,10 +109,15 @@ func (s sizes) pathSize(path []string) uint64 {
 
 // root is the object type of a variable.
 func (e *Env) root(name string) *objectType {
-	return map[string]*objectType{
-		"identity": e.schema.identity, "request": e.schema.request, "llm": e.schema.llm, "mcp": e.schema.mcp,
-		"block": e.schema.block, "response": e.schema.response, "variables": e.variable,
-	}[name]
+	switch name {
+	case "identity":
+		return e.schema.identity
+	case "request":
+		return e.schema.request
+	case "variables":
+		return e.variable
+	}
+	return e.schema.roots(e.surface)[name]
 }
 
 // objectOf is the object type of t or of the elements of t.

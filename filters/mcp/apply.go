@@ -37,7 +37,7 @@ func (m *serverMessage) judged() ([]byte, error) {
 	}
 	var d filters.Decision
 	if m.judge != nil {
-		d = m.judge(m.x, m.blocks)
+		d = m.judge.Judge(m.x, filters.AnswerMessage, m.blocks)
 	}
 	if d.Action >= filters.ActionDeny {
 		return nil, &filters.DeniedError{Verdict: *d.Deciding}

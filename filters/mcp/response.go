@@ -115,7 +115,7 @@ func (a *answer) foreign(body []byte) error {
 	blocks := []filters.Block{b}
 	a.x.Response.Content.Add(blocks)
 	a.x.Response.Message = filters.Message{}
-	if d := a.judge(a.x, blocks); d.Action >= filters.ActionDeny || len(d.Treatments) > 0 {
+	if d := a.judge.Judge(a.x, filters.AnswerMessage, blocks); d.Action >= filters.ActionDeny || len(d.Treatments) > 0 {
 		return &filters.DeniedError{Verdict: *d.Deciding}
 	}
 	return nil

@@ -19,8 +19,8 @@ type answerCase struct {
 	status              int
 	mediaType           string
 	body                []byte
-	judge               filters.AnswerJudge // nil: allows all
-	gated               Registry            // nil: testRegistry
+	judge               judgeFunc // nil: allows all
+	gated               Registry  // nil: testRegistry
 }
 
 func (c answerCase) registry() Registry {
@@ -66,6 +66,14 @@ type outcome struct {
 	Blocks   []filters.Block
 }
 
+// judgeFunc judges messages.
+type judgeFunc func(*filters.Exchange, []filters.Block) filters.Decision
+
+func (f judgeFunc) Judge(x *filters.Exchange, _ filters.AnswerStage, blocks []filters.Block) filters.Decision {
+	return f(x, blocks)
+}
+func (judgeFunc) Expect(*filters.Exchange, *filters.Block) filters.Outlook { return filters.Outlook{} }
+
 // run reads the answer in the chunks that next cuts off.
 func (c answerCase) run(t *testing.T, next func(left int) int) outcome {
 	t.Helper()
@@ -81,7 +89,7 @@ func (c answerCase) run(t *testing.T, next func(left int) int) outcome {
 		}
 		return c.judge(x, blocks)
 	}
-	r, err := New(c.registry()).Response(x, judge)
+	r, err := New(c.registry()).Response(x, judgeFunc(judge))
 	if err != nil {
 		return outcome{Err: kindAndError(t, err)}
 	}

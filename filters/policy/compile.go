@@ -37,12 +37,18 @@ type compiledRule struct {
 
 // scope is what a rule is about, which follows from what it reads.
 type scope struct {
-	answer bool // reads response: about the answer, message by message
-	blocks bool // reads block: about each block; of the request too, if it does not read response
+	answer bool // reads response or call: about the answer
+	blocks bool // reads block or call: about each block; of the request too, if it reads nothing of the answer
+	calls  bool // reads call: about tool calls
+	end    bool // reads what is known when all of the answer has come
 }
 
 func scopeOf(p *expr.Program) scope {
-	return scope{answer: p.Reads()&expr.ReadsResponse != 0, blocks: p.Reads()&expr.ReadsBlock != 0}
+	reads := func(what expr.Reads) bool { return p.Reads()&what != 0 }
+	return scope{
+		answer: reads(expr.ReadsResponse | expr.ReadsCall), blocks: reads(expr.ReadsBlock | expr.ReadsCall),
+		calls: reads(expr.ReadsCall), end: reads(expr.ReadsEnd),
+	}
 }
 
 // Compile type checks and prices every expression. It keeps the policies, which must not change afterwards. The errors are all of
@@ -142,8 +148,8 @@ func (c *compiler) expressions(p *Policy, env *expr.Env) *compiled {
 	}
 	for _, m := range p.MatchConditions {
 		program := c.expression(out.env, m, broken)
-		if program != nil && program.Reads()&(expr.ReadsBlock|expr.ReadsResponse) != 0 {
-			c.errs = append(c.errs, m.Errorf("put it into the expression of a rule", "matchConditions are about the request, and cannot read block or response"))
+		if program != nil && program.Reads()&(expr.ReadsBlock|expr.ReadsCall|expr.ReadsResponse) != 0 {
+			c.errs = append(c.errs, m.Errorf("put it into the expression of a rule", "matchConditions are about the request, and cannot read block, call or response"))
 		}
 		out.conditions = append(out.conditions, program)
 	}
@@ -164,6 +170,8 @@ func (c *compiler) rule(r *Rule, program *expr.Program) compiledRule {
 	switch {
 	case !out.scope.blocks && (r.Action == filters.ActionRedact || r.Action == filters.ActionQuarantine):
 		c.errs = append(c.errs, r.Expression.Errorf("read block, as in block.origin == 'tool_result'", "the action %s is for blocks, and the expression reads none", r.Action))
+	case out.scope.blocks && out.scope.end:
+		c.errs = append(c.errs, r.Expression.Errorf("write a rule about response alone", "a block of an answer is judged before stop_reason and error are known"))
 	case (out.scope.blocks || out.scope.answer) && program.Reads()&expr.ReadsContent != 0:
 		c.errs = append(c.errs, r.Expression.Errorf("put what it says of the request into matchConditions, or read block instead",
 			"the request's blocks and arguments are not kept until the answer is judged"))

@@ -5,8 +5,9 @@
 // decision on every replica. Rules are judged in the order of their policies and of their place in them; of several actions the
 // highest wins, and among equals the first.
 //
-// What a rule is about follows from what it reads: response makes it one about the answer, judged message by message; block makes it
-// one about each block, of the request and of the answer. All others are about the request. A policy whose matchConditions do not hold
+// What a rule is about follows from what it reads: response makes it one about the answer, of MCP judged message by message; block makes
+// it one about each block, of the request and of the answer; call one about each tool call of a model's answer. All others are about the
+// request. A policy whose matchConditions do not hold
 // for the request has nothing to say about the answer either.
 //
 // It does not act: the [filters.Decision] says what is to be done, the stream does it.

@@ -28,29 +28,17 @@ func (s *Set) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge)
 			follow = append(follow, p)
 		}
 	}
-	return j.decide(), on.answers(follow, j.operation)
-}
-
-// answers judges by the policies whose matchConditions held for the request.
-func (s *surface) answers(policies []*compiled, operation string) filters.AnswerJudge {
-	if len(policies) == 0 {
-		return nil
+	if len(follow) == 0 {
+		return j.decide(), nil
 	}
-	return func(x *filters.Exchange, blocks []filters.Block) filters.Decision {
-		j := judgement{operation: operation, blocks: blocks, answer: true}
-		base := s.env.NewAnswerActivation(x, blocks)
-		for _, p := range policies {
-			j.rules(p, base.For(p.env))
-		}
-		return j.decide()
-	}
+	return j.decide(), &answers{on.env, follow, j.operation}
 }
 
 // judgement collects the verdicts about a request or a message of an answer.
 type judgement struct {
 	operation  string
 	blocks     []filters.Block
-	answer     bool
+	stage      filters.AnswerStage // 0: the request
 	verdicts   []filters.Verdict
 	treatments map[int]*filters.Treatment // by block
 }
@@ -73,7 +61,7 @@ func (j *judgement) rules(p *compiled, a *expr.Activation) {
 	for i := range p.rules {
 		r := &p.rules[i]
 		switch {
-		case !r.concerns(j.operation), r.scope.answer && !j.answer, j.answer && !r.aboutAnswers():
+		case !r.concerns(j.operation), !r.scope.at(j.stage):
 		case r.scope.blocks:
 			if each == nil {
 				each = a.ForBlocks(p.env)
@@ -94,6 +82,9 @@ func (j *judgement) rules(p *compiled, a *expr.Activation) {
 func (j *judgement) eachBlock(p *compiled, r *compiledRule, a *expr.Activation) {
 	v := p.verdict(r.Rule, filters.Matched, r.Action)
 	for i := range j.blocks {
+		if !r.scope.covers(&j.blocks[i]) {
+			continue
+		}
 		a.Focus(&j.blocks[i])
 		matched, err := r.matches(a, &j.blocks[i])
 		if err != nil {
@@ -152,10 +143,8 @@ func (p *compiled) concerns(operation string) bool {
 
 // concernsAnswers tells whether any of them looks at its answer.
 func (p *compiled) concernsAnswers(operation string) bool {
-	return slices.ContainsFunc(p.rules, func(r compiledRule) bool { return r.concerns(operation) && r.aboutAnswers() })
+	return slices.ContainsFunc(p.rules, func(r compiledRule) bool { return r.concerns(operation) && (r.scope.answer || r.scope.blocks) })
 }
-
-func (r *compiledRule) aboutAnswers() bool { return r.scope.answer || r.scope.blocks }
 
 func (r *Rule) concerns(operation string) bool {
 	return len(r.On) == 0 || slices.Contains(r.On, operation)
