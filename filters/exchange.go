@@ -119,14 +119,35 @@ type Identity struct {
 // Known tells whether anybody was verified.
 func (i Identity) Known() bool { return i.Method != "" }
 
-// Claimed is what the client says of itself. It is recorded, and never trusted.
+// Claimed is what the client says of itself and of what it is doing. It is recorded, and never trusted. Package claim reads it.
 type Claimed struct {
 	UserID        string // Anthropic metadata.user_id, OpenAI user
-	Session       string // x-claude-code-session-id, Mcp-Session-Id
-	Agent         string // x-claude-code-agent-id
+	User          string // for whom a gateway before this one asks: x-claude-gateway-user-id
+	Email         string // and x-claude-gateway-user-email
+	Device        string // installation of the client
+	Session       string // of the agent; on MCP Mcp-Session-Id
+	Agent         string // the subagent that asks, by its id; empty: none
+	ParentAgent   string // the one that started it
+	AgentType     string // such as "Explore"
+	Prompt        string // id of the user's prompt that this is done for; its subagents share it
+	Turn          int    // how many prompts of the user the conversation holds
+	Class         string // what the request is for: one of the classes below, or another word of the client's
+	ClassDerived  bool   // the client did not say: Class follows from the form of the request
 	Client        string // product of the user agent or MCP clientInfo.name
 	ClientVersion string
 }
+
+// The classes of requests to a model.
+const (
+	ClassMain       = "main"
+	ClassSubagent   = "subagent"
+	ClassCompaction = "compaction" // the conversation is summed up to go on shorter
+	ClassTitle      = "title"      // of a session
+	ClassCheck      = "check"      // may this be done: the agent asks a second model
+	ClassRouter     = "router"     // which model is to answer
+	ClassSearch     = "search"     // a search of the web by the provider's tool
+	ClassCount      = "count"      // of tokens: no turn
+)
 
 // Origin says where the content of a block comes from.
 type Origin string

@@ -7,6 +7,7 @@ import (
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"bartizan/extproc/sealed"
+	"bartizan/filters/claim"
 )
 
 // headers are what the machine reads of a header map, in one pass.
@@ -61,8 +62,6 @@ func readHeaders(m *corev3.HeaderMap) headers {
 			h.credentials = append(h.credentials, credential{name, value})
 		case upstreamHeader:
 			h.upstream = append(h.upstream, credential{name, value})
-		case "cookie", "proxy-authorization", "set-cookie":
-			// never of use to a rule, always a secret
 		default:
 			switch {
 			case strings.HasPrefix(name, ":"):
@@ -71,12 +70,26 @@ func readHeaders(m *corev3.HeaderMap) headers {
 				if name == sealed.CallerHeader {
 					h.caller = join(h.caller, value)
 				}
-			default:
+			case !secret(name):
 				h.add(name, value)
 			}
 		}
 	}
 	return h
+}
+
+// secret tells by its name whether a header carries a credential: no rule and no record needs to see one. Arguments of tools that headers
+// repeat are no credentials by their name: rules read them in the body too.
+func secret(name string) bool {
+	if strings.HasPrefix(name, "mcp-param-") {
+		return false
+	}
+	last := name[strings.LastIndexByte(name, '-')+1:]
+	switch last {
+	case "authorization", "cookie", "cookie2", "token", "key", "apikey", "secret", "password", "signature", "jwt", "credential", "credentials", "assertion":
+		return true
+	}
+	return false
 }
 
 func (h *headers) add(name, value string) { h.rest[name] = join(h.rest[name], value) }
@@ -106,11 +119,7 @@ func (m *Machine) describe(req *extproc.ProcessingRequest, in headers) {
 	r.Path, r.Query, _ = strings.Cut(in.path, "?")
 	r.UserAgent = in.rest["user-agent"]
 	r.SourceIP = hostOf(attribute(req, "source.address"))
-	c := &m.x.Claimed
-	c.Session = in.rest["x-claude-code-session-id"]
-	c.Agent = in.rest["x-claude-code-agent-id"]
-	product, _, _ := strings.Cut(r.UserAgent, " ")
-	c.Client, c.ClientVersion, _ = strings.Cut(product, "/")
+	m.x.Claimed = claim.Headers(in.rest)
 }
 
 // hostOf drops the port of an address.

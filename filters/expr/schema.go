@@ -85,12 +85,22 @@ func newSchema(adapter types.Adapter) *schema {
 }
 
 func claimedType() *objectType {
+	claim := func(name string, get func(*filters.Claimed) string) field { return text(name, sizeName, get) }
 	return newObjectType("Claimed",
-		text("user_id", sizeName, func(c *filters.Claimed) string { return c.UserID }),
-		text("session", sizeName, func(c *filters.Claimed) string { return c.Session }),
-		text("agent", sizeName, func(c *filters.Claimed) string { return c.Agent }),
-		text("client", sizeName, func(c *filters.Claimed) string { return c.Client }),
-		text("client_version", sizeName, func(c *filters.Claimed) string { return c.ClientVersion }))
+		claim("user_id", func(c *filters.Claimed) string { return c.UserID }),
+		claim("user", func(c *filters.Claimed) string { return c.User }),
+		claim("email", func(c *filters.Claimed) string { return c.Email }),
+		claim("device", func(c *filters.Claimed) string { return c.Device }),
+		claim("session", func(c *filters.Claimed) string { return c.Session }),
+		claim("agent", func(c *filters.Claimed) string { return c.Agent }),
+		claim("parent_agent", func(c *filters.Claimed) string { return c.ParentAgent }),
+		claim("agent_type", func(c *filters.Claimed) string { return c.AgentType }),
+		claim("prompt", func(c *filters.Claimed) string { return c.Prompt }),
+		whole("turn", func(c *filters.Claimed) int64 { return int64(c.Turn) }),
+		claim("class", func(c *filters.Claimed) string { return c.Class }),
+		truth("class_derived", func(c *filters.Claimed) bool { return c.ClassDerived }),
+		claim("client", func(c *filters.Claimed) string { return c.Client }),
+		claim("client_version", func(c *filters.Claimed) string { return c.ClientVersion }))
 }
 
 func identityType(s *schema) *objectType {

@@ -58,13 +58,22 @@ func (e *event) claimed() {
 	c := e.x.Claimed
 	m := e.open("claimed", '{')
 	e.str("agent", c.Agent, limitName)
+	e.str("agent_type", c.AgentType, limitName)
+	e.str("class", c.Class, limitName)
+	e.flag("class_derived", c.ClassDerived)
 	e.str("client", c.Client, limitName)
 	e.str("client_version", c.ClientVersion, limitName)
+	e.str("device", c.Device, limitName)
+	e.str("email", c.Email, limitName)
+	e.str("parent_agent", c.ParentAgent, limitName)
+	e.str("prompt", c.Prompt, limitName)
 	if e.x.Route.Surface == filters.SurfaceMCP {
 		e.str("session", digest(c.Session), limitName) // who holds an MCP session id may speak in the session
 	} else {
 		e.str("session", c.Session, limitName)
 	}
+	e.count("turn", int64(c.Turn))
+	e.str("user", c.User, limitName)
 	e.str("user_id", c.UserID, limitText)
 	e.end(m, '}')
 }

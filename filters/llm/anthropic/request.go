@@ -7,7 +7,7 @@ import (
 	"bartizan/filters/llm/internal/request"
 )
 
-// DecodeRequest reads the body of a message request into x.LLM, x.Blocks and x.Claimed.UserID. After an error x is as before.
+// DecodeRequest reads the body of a message request into x.LLM, x.Blocks and x.Claimed. After an error x is as before.
 func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	r := &reader{request.New(x, body)}
 	messages := false
@@ -47,6 +47,14 @@ func (r *reader) member(name string) {
 		r.LLM.MaxTokens = r.Int64()
 	case "metadata":
 		r.metadata()
+	case "output_config", "output_format":
+		r.Format(r.Value())
+	case "stop_sequences":
+		if r.Kind() == '[' {
+			for range r.Array() {
+				r.Stop(r.MaybeText())
+			}
+		}
 	case "tools":
 		for range r.Array() {
 			r.tool()

@@ -52,6 +52,10 @@ func (r *reader) member(name string) {
 		r.limit = r.Int64()
 	case "user":
 		r.UserID = r.String()
+	case "prompt_cache_key":
+		r.CacheKey = string(r.MaybeText())
+	case "response_format":
+		r.Format(r.Value())
 	case "tools":
 		for range r.Array() {
 			r.tool()

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"bartizan/filters"
+	"bartizan/filters/claim"
 	"bartizan/filters/strictjson"
 )
 
@@ -30,9 +31,9 @@ const (
 // Builder reads the body of one request. It is a strictjson.Decoder with a place for what is found.
 type Builder struct {
 	*strictjson.Decoder
+	claim.Said // what the body says beside content
 
 	LLM    filters.LLM
-	UserID string
 	Blocks []filters.Block
 
 	named []filters.Tool    // tools that were named without their definition
@@ -109,9 +110,7 @@ func (b *Builder) Fill(x *filters.Exchange) error {
 		return err
 	}
 	x.LLM, x.Blocks = &b.LLM, b.Blocks
-	if b.UserID != "" {
-		x.Claimed.UserID = b.UserID
-	}
+	claim.Body(x, b.Said)
 	return nil
 }
 

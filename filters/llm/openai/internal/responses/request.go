@@ -46,6 +46,10 @@ func (r *reader) member(name string) {
 		if user := r.String(); r.UserID == "" {
 			r.UserID = user
 		}
+	case "prompt_cache_key":
+		r.CacheKey = string(r.MaybeText())
+	case "client_metadata": // Codex's
+		r.ClientMetadata(r.Value())
 	case "tools":
 		r.tools()
 	case "text":
