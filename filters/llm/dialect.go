@@ -10,6 +10,7 @@ import (
 
 	"bartizan/filters"
 	"bartizan/filters/llm/anthropic"
+	"bartizan/filters/llm/gemini"
 	"bartizan/filters/llm/openai"
 )
 
@@ -84,8 +85,20 @@ func dialects() []Dialect {
 			Operations: []Operation{{Name: "messages", Method: "POST", Path: "/v1/messages"}},
 		},
 		{
+			Name: "gemini", Codec: gemini.Codec{}, CredentialHeader: "x-goog-api-key",
+			Operations: geminiOperations(),
+		},
+		{
 			Name: "openai", Codec: openai.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
 			Operations: []Operation{{Name: "chat.completions", Method: "POST", Path: "/v1/chat/completions"}},
 		},
 	}
+}
+
+// geminiOperations are the methods of a model, which are named as in their paths.
+func geminiOperations() (operations []Operation) {
+	for _, name := range []string{"generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents", "batchGenerateContent"} {
+		operations = append(operations, Operation{Name: name, Method: "POST", Path: "/{v1|v1beta|v1alpha}/models/{model}:" + name})
+	}
+	return operations
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestDialects(t *testing.T) {
-	if diff := cmp.Diff([]string{"anthropic", "openai"}, Dialects()); diff != "" {
+	if diff := cmp.Diff([]string{"anthropic", "gemini", "openai"}, Dialects()); diff != "" {
 		t.Error(diff)
 	}
 	for _, name := range Dialects() {
@@ -31,7 +31,7 @@ func TestDialects(t *testing.T) {
 }
 
 func TestUnknown(t *testing.T) {
-	for _, name := range []string{"", "Anthropic", "gemini"} {
+	for _, name := range []string{"", "Anthropic", "Gemini"} {
 		if c, ok := Codec(name); ok || c != nil || slices.Contains(Dialects(), name) {
 			t.Errorf("there is a codec %q", name)
 		}

@@ -1,6 +1,8 @@
 package codectest
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -74,11 +76,21 @@ func resolves(body []byte, b filters.Block) error {
 	if s, ok := v.(string); ok && strings.HasSuffix(s, string(b.Data)) { // suffix: of a data URI
 		return nil
 	}
+	if s, ok := v.(string); ok && strings.HasPrefix(b.MediaType, "text/") && inBase64(s, b.Data) {
+		return nil
+	}
 	var data any
 	if err := json.Unmarshal(b.Data, &data); err != nil || v == nil || !reflect.DeepEqual(v, data) {
 		return fmt.Errorf("pointer %s leads to %v, not to the block", b.Pointer, v)
 	}
 	return nil
+}
+
+// inBase64 tells whether s holds data, in either alphabet, with padding or without.
+func inBase64(s string, data []byte) bool {
+	s = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(s, "="))
+	got, err := base64.RawURLEncoding.DecodeString(s)
+	return err == nil && bytes.Equal(got, data)
 }
 
 // FuzzRequest is the body of a fuzz target: whatever the bytes, the codec refuses or finds blocks that lie where it says.

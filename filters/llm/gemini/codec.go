@@ -1,0 +1,99 @@
+// Package gemini reads and refuses in the dialect of Google's Gemini API: generateContent, streamGenerateContent, countTokens,
+// embedContent, batchEmbedContents and batchGenerateContent, of v1, v1beta and v1alpha (https://ai.google.dev/api).
+//
+// The API takes every field in two spellings, camelCase and snake_case (the JSON mapping of Protocol Buffers), a null for an absent
+// field, and one value for a list of one. All of these are read as what they mean; both spellings of one field in one object are
+// refused, as any duplicate name. The model stands in the path. What parameters and headers could change in the meaning of a request
+// behind the gateway's back is refused.
+//
+// It promises that every piece of content of a request becomes a block: what it does not know is kept whole as JSON. Bodies are read
+// and never rewritten. Of an answer it reads usage, finish reason, tool calls and errors while the answer passes.
+//
+// It does not judge, and does not check what only the provider can: which models, types and values exist. A Codec holds nothing and
+// is safe for concurrent use. What is wrong with a request is a *filters.BodyError.
+package gemini
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
+	"bartizan/filters/redact"
+)
+
+// Codec implements filters.Codec.
+type Codec struct{}
+
+var _ filters.Codec = Codec{}
+
+// Response reads the answer to x. Response.Complete is set by the finish of every candidate, or by the end of a JSON body.
+func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.ResponseReader, error) {
+	return answer.New(x, &reading{x: x})
+}
+
+// Treat puts notices into plain texts, into texts that came as base64, and into what a function answered.
+func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) (err error) {
+	x.Edits, err = redact.Edits(body, x.Blocks, treatments, func(b *filters.Block, notice string) (filters.Edit, bool) {
+		switch {
+		case redact.IsText(body, b):
+			return redact.Quoted(b, notice), b.MediaType == "text/plain"
+		case strings.HasPrefix(b.MediaType, "text/"):
+			return redact.Quoted(b, base64.StdEncoding.EncodeToString([]byte(notice))), true
+		case b.Origin == filters.OriginToolResult && strings.HasSuffix(b.Pointer, "/response") && body[b.Start] == '{':
+			return filters.Edit{Start: b.Start, End: b.End, With: []byte(`{"error":` + answer.Quote(notice) + `}`)}, true
+		}
+		return filters.Edit{}, false
+	})
+	return err
+}
+
+// Refuse renders r as an error answer, or as a message of the model where r wants that and the operation has messages.
+func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
+	if r.AsMessage && generates(x.Route.Operation) {
+		return message(x, r)
+	}
+	status, canonical := refusal(r.Kind)
+	reply := answer.Reply(status, r, errorBody(status, canonical, r))
+	if r.Kind == filters.RefusedHTTPMethod {
+		reply.Headers = append(reply.Headers, filters.Header{Name: "allow", Value: "POST"})
+	}
+	return reply
+}
+
+func generates(operation string) bool {
+	return operation == "generateContent" || operation == "streamGenerateContent"
+}
+
+// refusal chooses the status and Google's canonical code (google.rpc.Code). Gemini CLI shows the message of a 400 to 404 and a 422 after
+// one try, as measured; 429 and everything from 500 on it tries up to ten times.
+func refusal(k filters.RefusalKind) (status int, canonical string) {
+	switch k {
+	case filters.RefusedByPolicy:
+		return 403, "PERMISSION_DENIED"
+	case filters.RefusedMalformed:
+		return 400, "INVALID_ARGUMENT"
+	case filters.RefusedTooLarge:
+		return 413, "INVALID_ARGUMENT"
+	case filters.RefusedEncoding:
+		return 415, "INVALID_ARGUMENT"
+	case filters.RefusedIdentity:
+		return 401, "UNAUTHENTICATED"
+	case filters.RefusedUnknown:
+		return 404, "NOT_FOUND"
+	case filters.RefusedHTTPMethod:
+		return 405, "UNIMPLEMENTED"
+	case filters.RefusedOverloaded, filters.RefusedUnrecordable:
+		return 503, "UNAVAILABLE"
+	case filters.RefusedUpstream:
+		return 502, "UNAVAILABLE"
+	default:
+		return 500, "INTERNAL"
+	}
+}
+
+// errorBody is the error object of Google's APIs (https://google.aip.dev/193).
+func errorBody(status int, canonical string, r filters.Refusal) []byte {
+	return []byte(`{"error":{"code":` + strconv.Itoa(status) + `,"message":` + answer.Quote(r.Text()) + `,"status":` + answer.Quote(canonical) + `}}`)
+}

@@ -1,0 +1,51 @@
+package gemini
+
+import (
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
+	"bartizan/filters/sse"
+)
+
+// message renders a refusal as an answer of the model, in the form that the request asked for.
+func message(x *filters.Exchange, r filters.Refusal) filters.Reply {
+	model, stream := "", false
+	if x.LLM != nil {
+		model, stream = x.LLM.Model, x.LLM.Stream
+	}
+	reply := answer.Reply(200, r, said(r.Text(), "STOP", model))
+	if stream {
+		reply.Body = sse.Append(nil, "", reply.Body)
+		reply.Headers[0].Value = "text/event-stream"
+	}
+	return reply
+}
+
+// said is a whole GenerateContentResponse of one text, that ends for the reason given. Where a stream has said something before, it
+// is its last chunk.
+func said(text, finish, model string) []byte {
+	b := []byte(`{"candidates":[{"content":{"role":"model","parts":[{"text":` + answer.Quote(text) + `}]},"finishReason":"` + finish + `","index":0}]`)
+	if model != "" {
+		b = append(b, `,"modelVersion":`+answer.Quote(model)...)
+	}
+	return append(b, '}')
+}
+
+// CutEvent ends a stream as a model does: Gemini CLI dies of an error in mid-stream, and asks again where there is no finish.
+func (r *reading) CutEvent(why filters.Refusal) []byte { return sse.Append(nil, "", r.cut(why)) }
+
+// CutBody stands in the place of a held JSON answer, under the status that has already been sent.
+func (r *reading) CutBody(why filters.Refusal) []byte {
+	if r.x.Response.Status < 400 && generates(r.x.Route.Operation) {
+		return r.cut(why)
+	}
+	status, canonical := refusal(why.Kind)
+	return errorBody(status, canonical, why)
+}
+
+func (r *reading) cut(why filters.Refusal) []byte {
+	finish := "OTHER"
+	if why.Kind == filters.RefusedByPolicy {
+		finish = "SAFETY"
+	}
+	return said(why.Text(), finish, r.x.Response.Model)
+}

@@ -1,0 +1,69 @@
+package gemini
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"bartizan/filters"
+)
+
+// target reads from the address of the request which model it asks, and whether the answer is to be streamed. It refuses what would
+// make the provider read the request as another one than was judged.
+func target(x *filters.Exchange) (model string, stream bool, err error) {
+	for _, name := range []string{"x-http-method-override", "x-goog-fieldmask"} {
+		if _, sent := x.Request.Headers[name]; sent {
+			return "", false, malformed("", "the header "+name+" is not taken here: it changes what a request means")
+		}
+	}
+	_, model, _ = strings.Cut(x.Request.Path, "/models/")
+	model, _ = strings.CutSuffix(model, ":"+x.Route.Operation)
+	if !isModel(model) {
+		return "", false, malformed("", "the path names no model: want /models/{model}:"+x.Route.Operation+
+			", the model of letters, digits, '.', '_' and '-'")
+	}
+	stream, err = streams(x.Request.Query)
+	if err == nil && !stream && x.Route.Operation == "streamGenerateContent" {
+		err = malformed("", "streamGenerateContent is judged as a stream of events only: ask for it with ?alt=sse")
+	}
+	return model, stream, err
+}
+
+// isModel: nothing that any reader of the path could take for more than one segment's plain text.
+func isModel(s string) bool {
+	for i, c := range s {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && (i == 0 || c != '.' && c != '_' && c != '-') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// streams reads the query (https://cloud.google.com/apis/docs/system-parameters). All but the form of the answer is refused: among
+// the system parameters are such as set other headers, and such as leave parts of the answer out.
+func streams(query string) (bool, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return false, malformed("", "the query of the address cannot be read")
+	}
+	alt := append(values["alt"], values["$alt"]...)
+	for name := range values {
+		switch name {
+		case "alt", "$alt", "prettyPrint", "$prettyPrint":
+		default:
+			return false, malformed("", "the parameter "+strconv.Quote(name[:min(len(name), 100)])+" in the address is not taken here")
+		}
+	}
+	switch {
+	case len(alt) == 0 || len(alt) == 1 && alt[0] == "json":
+		return false, nil
+	case len(alt) == 1 && alt[0] == "sse":
+		return true, nil
+	}
+	return false, malformed("", "the parameter alt is json or sse, once")
+}
+
+func malformed(pointer, message string) error {
+	return &filters.BodyError{Kind: filters.RefusedMalformed, Pointer: pointer, Message: message}
+}

@@ -1,0 +1,66 @@
+package gemini
+
+import (
+	"testing"
+
+	"bartizan/filters"
+	"bartizan/filters/redact"
+)
+
+// A notice takes the form of what it replaces.
+func TestNotices(t *testing.T) {
+	part := func(p string) string { return `{"contents":[{"parts":[` + p + `]}]}` }
+	tests := []struct{ body, want string }{
+		{part(`{"text":"bad"}`), part(`{"text":"Gone."}`)},
+		{
+			part(`{"function_response":{"name":"f","response":{"output":"bad","error":"fine"}}}`),
+			part(`{"function_response":{"name":"f","response":{"output":"Gone.","error":"fine"}}}`),
+		},
+		{
+			part(`{"functionResponse":{"id":"1","name":"f","response":{"rows":["bad"]}}}`),
+			part(`{"functionResponse":{"id":"1","name":"f","response":{"error":"Gone."}}}`),
+		},
+		{part(`{"inlineData":{"mimeType":"text/plain","data":"YmFk"}}`), part(`{"inlineData":{"mimeType":"text/plain","data":"R29uZS4="}}`)},
+		{part(`{"inlineData":{"mimeType":"image/png","data":"YmFk"}}`), ""},
+		{part(`{"functionCall":{"name":"f","args":{"a":"bad"}}}`), ""},
+	}
+	for _, tt := range tests {
+		x := &filters.Exchange{Route: filters.Route{Operation: "generateContent"}, Request: filters.Request{Path: suite.Path}}
+		if err := (Codec{}).DecodeRequest(x, []byte(tt.body)); err != nil {
+			t.Fatal(err)
+		}
+		err := Codec{}.Treat(x, []byte(tt.body), []filters.Treatment{{Block: 0, Action: filters.ActionQuarantine, Notice: "Gone."}})
+		if tt.want == "" {
+			if err == nil || filters.AsRefusal(err, "").Kind != filters.RefusedByPolicy {
+				t.Errorf("%s: %v, %v", tt.body, err, x.Edits)
+			}
+			continue
+		}
+		if got := string(redact.Apply([]byte(tt.body), x.Edits)); err != nil || got != tt.want {
+			t.Errorf("%s: %v\ngot  %s\nwant %s", tt.body, err, got, tt.want)
+		}
+	}
+}
+
+// A refusal that is told as a message is a whole answer in the form that was asked for, where the operation has messages at all.
+func TestRefusalAsMessage(t *testing.T) {
+	const said = `{"candidates":[{"content":{"role":"model","parts":[{"text":"Refused by Bartizan: No. (rule p/r, decision 1)"}]},"finishReason":"STOP","index":0}],"modelVersion":"m"}`
+	tests := []struct {
+		operation string
+		stream    bool
+		status    int
+		kind      string
+		body      string
+	}{
+		{"generateContent", false, 200, "application/json", said},
+		{"streamGenerateContent", true, 200, "text/event-stream", "data: " + said + "\n\n"},
+		{"countTokens", false, 403, "application/json", `{"error":{"code":403,"message":"Refused by Bartizan: No. (rule p/r, decision 1)","status":"PERMISSION_DENIED"}}`},
+	}
+	for _, tt := range tests {
+		x := &filters.Exchange{Route: filters.Route{Operation: tt.operation}, LLM: &filters.LLM{Model: "m", Stream: tt.stream}}
+		reply := Codec{}.Refuse(x, filters.Refusal{Kind: filters.RefusedByPolicy, Message: "No.", Policy: "p", Rule: "r", DecisionID: "1", AsMessage: true})
+		if reply.Status != tt.status || string(reply.Body) != tt.body || reply.Headers[0] != (filters.Header{Name: "content-type", Value: tt.kind}) {
+			t.Errorf("%s: %d %v %s", tt.operation, reply.Status, reply.Headers, reply.Body)
+		}
+	}
+}
