@@ -25,10 +25,12 @@ func (l *Loaded) WriteClients(w io.Writer, at Listener, address string) error {
 			fmt.Fprintf(b, "\n  %s, with Claude Code:\n    env -u ANTHROPIC_API_KEY ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=<virtual key> claude\n", t.Name, url)
 		case "openai":
 			fmt.Fprintf(b, "\n  %s, with an OpenAI SDK:\n    export OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=<virtual key>\n", t.Name, url)
+		case "gemini":
+			fmt.Fprintf(b, "\n  %s, with Gemini CLI or a Gen AI SDK:\n    export GOOGLE_GEMINI_BASE_URL=%s GEMINI_API_KEY=<virtual key>\n", t.Name, url)
 		case "mcp":
 			fmt.Fprintf(b, "\n  %s, with an MCP client (Streamable HTTP):\n    claude mcp add --transport http %[1]s %s --header \"Authorization: Bearer <virtual key>\"\n", t.Name, url)
 		default:
-			fmt.Fprintf(b, "\n  %s:\n    %s, with the virtual key as x-api-key or Authorization: Bearer\n", t.Name, url)
+			fmt.Fprintf(b, "\n  %s:\n    %s, with the virtual key as x-api-key, x-goog-api-key or Authorization: Bearer\n", t.Name, url)
 		}
 	}
 	if l.aggregate && l.servers() > 0 {

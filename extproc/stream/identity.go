@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,7 +78,27 @@ func noKey(at bundle.Entry) string {
 	if at.MetadataURL != "" {
 		return "the request carries no token: log in, or send your virtual key as Authorization: Bearer"
 	}
-	return "the request carries no key: send your virtual key as x-api-key or Authorization: Bearer"
+	return "the request carries no key: send your virtual key as x-api-key, x-goog-api-key or Authorization: Bearer"
+}
+
+// exposed refuses a request to a model with a key in its address, where Google's APIs take one too. It is not looked at, and nothing of
+// the query is kept.
+func (m *Machine) exposed() *filters.Refusal {
+	if m.x.Route.Surface != filters.SurfaceLLM {
+		return nil
+	}
+	query, _ := url.ParseQuery(m.x.Request.Query) // what cannot be read is its codec's to refuse
+	for _, name := range []string{"key", "access_token", "oauth_token", "bearer_token"} {
+		if query.Has(name) {
+			m.x.Request.Query = ""
+			return &filters.Refusal{
+				Kind: filters.RefusedIdentity,
+				Message: "the address holds a key, as its parameter " + name + ", and addresses stand in logs: " +
+					"send your virtual key as x-api-key, x-goog-api-key or Authorization: Bearer, and have this one replaced",
+			}
+		}
+	}
+	return nil
 }
 
 // challenge sends a client to the authorization server that the metadata of the resource name (RFC 6750, section 3; RFC 9728, section

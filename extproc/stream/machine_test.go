@@ -27,7 +27,7 @@ func testBundle(t testing.TB, mode string) *bundle.Bundle {
 	return b
 }
 
-// compileBundle makes a bundle that knows one key, four routes and five rules.
+// compileBundle makes a bundle that knows one key, six routes and five rules.
 func compileBundle(mode string) (*bundle.Bundle, error) {
 	digest := sha256.Sum256([]byte("bz-alice"))
 	mode, payload, named := strings.Cut(mode, " ")
@@ -39,6 +39,7 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 		Routes: []*bundlepb.Route{
 			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
 			{Name: "llm/openai/chat.completions", Surface: "llm", Target: "openai", Dialect: "openai", Operation: "chat.completions"},
+			{Name: "llm/gemini/generateContent", Surface: "llm", Target: "gemini", Dialect: "gemini", Operation: "generateContent"},
 			{Name: "mcp/warehouse", Surface: "mcp", Target: "warehouse"},
 			{Name: "mcp", Surface: "mcp", Target: "*", Aggregate: true},
 			{Name: "mcp/hidden", Surface: "mcp", Target: "hidden"},

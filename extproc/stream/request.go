@@ -32,6 +32,9 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	if m.at.Document != nil {
 		return m.publish(m.at.Document)
 	}
+	if refusal := m.exposed(); refusal != nil {
+		return m.Refuse(*refusal)
+	}
 	if !m.onBehalf(in) {
 		identity, refusal := identify(m.cfg.Bundle, in, readToken(req), m.at)
 		if refusal != nil {

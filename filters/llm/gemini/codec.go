@@ -16,11 +16,12 @@ package gemini
 import (
 	"encoding/base64"
 	"strconv"
-	"strings"
 
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
-	"bartizan/filters/redact"
+	"bartizan/filters/llm/internal/request"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Codec implements filters.Codec.
@@ -33,20 +34,16 @@ func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.Respo
 	return answer.New(x, &reading{x: x})
 }
 
-// Treat puts notices into plain texts, into texts that came as base64, and into what a function answered.
-func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) (err error) {
-	x.Edits, err = redact.Edits(body, x.Blocks, treatments, func(b *filters.Block, notice string) (filters.Edit, bool) {
-		switch {
-		case redact.IsText(body, b):
-			return redact.Quoted(b, notice), b.MediaType == "text/plain"
-		case strings.HasPrefix(b.MediaType, "text/"):
-			return redact.Quoted(b, base64.StdEncoding.EncodeToString([]byte(notice))), true
-		case b.Origin == filters.OriginToolResult && strings.HasSuffix(b.Pointer, "/response") && body[b.Start] == '{':
-			return filters.Edit{Start: b.Start, End: b.End, With: []byte(`{"error":` + answer.Quote(notice) + `}`)}, true
+// Treat edits texts and JSON, and puts a text in the place of images, documents and files: within what a function answers, where no part
+// is one, as a file of text.
+func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
+	return request.Treat(x, body, treatments, func(b *filters.Block, quoted string) string {
+		text, err := jsontext.AppendUnquote(nil, quoted)
+		if b.Origin != filters.OriginToolResult || err != nil {
+			return `{"text":` + quoted + `}`
 		}
-		return filters.Edit{}, false
+		return `{"inlineData":{"mimeType":"text/plain","data":"` + base64.StdEncoding.EncodeToString(text) + `"}}`
 	})
-	return err
 }
 
 // Refuse renders r as an error answer, or as a message of the model where r wants that and the operation has messages.

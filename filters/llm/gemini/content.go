@@ -55,13 +55,15 @@ func (r *reader) settle(first int, role string) {
 	}
 }
 
-// part reads one Part: an object whose one member besides those that say something about it is its content.
+// part reads one Part: an object whose one member besides those that say something about it is its content. What is no part of a call
+// of a tool can give way to a text.
 func (r *reader) part() {
 	first, mark := len(r.Blocks), r.Mark()
 	if r.Kind() == '"' {
 		r.AddText(filters.Block{})
 		return
 	}
+	tool := false
 	for name := range r.object() {
 		switch string(name) {
 		case "text":
@@ -71,12 +73,16 @@ func (r *reader) part() {
 		case "fileData":
 			r.file("fileUri", filters.Block{Origin: filters.OriginDocument})
 		case "functionCall", "toolCall":
+			tool = true
 			r.use(filters.OriginToolCall, "")
 		case "executableCode":
+			tool = true
 			r.use(filters.OriginToolCall, "codeExecution")
 		case "functionResponse", "toolResponse":
+			tool = true
 			r.use(filters.OriginToolResult, "")
 		case "codeExecutionResult":
+			tool = true
 			r.use(filters.OriginToolResult, "codeExecution")
 		case "thought", "thoughtSignature", "videoMetadata", "mediaResolution":
 		default:
@@ -85,6 +91,9 @@ func (r *reader) part() {
 	}
 	if len(r.Blocks) == first {
 		r.AddRest(first, mark, filters.Block{})
+	}
+	if !tool {
+		r.Part(first, mark)
 	}
 }
 
@@ -165,8 +174,8 @@ func (r *reader) file(member string, block filters.Block) {
 	}
 }
 
-// use reads the call of a tool, or what came of one: {id, name or toolType, …}. A result is of the tool that was called under its id in
-// this body, whatever it says itself.
+// use reads the call of a tool, or what came of one: {id, name or toolType, …}. A result is of the tool that was called under its id,
+// whatever it says itself.
 func (r *reader) use(origin filters.Origin, tool string) {
 	id := ""
 	first, mark := len(r.Blocks), r.Mark()
@@ -190,28 +199,13 @@ func (r *reader) use(origin filters.Origin, tool string) {
 	if len(r.Blocks) == first {
 		r.AddRest(first, mark, filters.Block{})
 	}
-	tool = r.match(origin, tool, id)
+	if origin == filters.OriginToolCall {
+		r.Called(id, tool)
+	}
 	for i := first; i < len(r.Blocks); i++ {
 		b := &r.Blocks[i]
 		b.Origin, b.Name, b.CallID = origin, tool, id
 	}
-}
-
-// match notes a call, and finds the tool of a result.
-func (r *reader) match(origin filters.Origin, tool, id string) string {
-	switch {
-	case id == "" || r.Err() != nil:
-	case origin == filters.OriginToolCall:
-		if r.asked == nil {
-			r.asked = map[string]string{}
-		}
-		r.asked[id] = tool
-	case r.asked[id] != "":
-		return r.asked[id]
-	case tool == "":
-		return id
-	}
-	return tool
 }
 
 // response reads what a function answered: an object of any names. The texts in one of the usual form are blocks of their own; else it

@@ -28,8 +28,7 @@ func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 type reader struct {
 	*request.Builder
 	fields
-	content bool              // there is something that the model is to read
-	asked   map[string]string // the tools of the calls in the body, by the calls' ids
+	content bool // there is something that the model is to read
 }
 
 // object yields the members of the object that is next, in one spelling.
@@ -40,6 +39,7 @@ func (r *reader) each(one func()) { each(r.Decoder, one) }
 // body reads a request, or one that stands in another: what tokens are counted of, and the requests of a batch.
 func (r *reader) body() {
 	for name := range r.object() {
+		r.Field(string(name))
 		switch string(name) {
 		case "model":
 			r.model()
@@ -85,8 +85,13 @@ func (r *reader) config() {
 		switch string(name) {
 		case "maxOutputTokens":
 			r.LLM.MaxTokens = r.number()
+		case "responseMimeType":
+			r.JSON = r.String() == "application/json"
 		case "responseSchema", "responseJsonSchema":
-			r.AddJSON(filters.Block{Origin: filters.OriginUser, Role: "user"})
+			n := len(r.Blocks)
+			if r.AddJSON(filters.Block{Origin: filters.OriginUser, Role: "user"}); len(r.Blocks) > n {
+				r.Format(r.Blocks[n].Data)
+			}
 		case "routingConfig", "modelConfig": // of other endpoints of this API: no model rule would see it otherwise
 			r.routing()
 		}

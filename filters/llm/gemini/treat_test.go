@@ -18,11 +18,16 @@ func TestNotices(t *testing.T) {
 		},
 		{
 			part(`{"functionResponse":{"id":"1","name":"f","response":{"rows":["bad"]}}}`),
-			part(`{"functionResponse":{"id":"1","name":"f","response":{"error":"Gone."}}}`),
+			part(`{"functionResponse":{"id":"1","name":"f","response":{"notice":"Gone."}}}`),
 		},
-		{part(`{"inlineData":{"mimeType":"text/plain","data":"YmFk"}}`), part(`{"inlineData":{"mimeType":"text/plain","data":"R29uZS4="}}`)},
-		{part(`{"inlineData":{"mimeType":"image/png","data":"YmFk"}}`), ""},
-		{part(`{"functionCall":{"name":"f","args":{"a":"bad"}}}`), ""},
+		{part(`{"inlineData":{"mimeType":"text/plain","data":"YmFk"}}`), part(`{"text":"Gone."}`)},
+		{part(`{"inlineData":{"mimeType":"image/png","data":"YmFk"}}`), part(`{"text":"Gone."}`)},
+		{
+			part(`{"functionResponse":{"name":"f","parts":[{"inlineData":{"mimeType":"image/png","data":"YmFk"}}],"response":{}}}`),
+			part(`{"functionResponse":{"name":"f","parts":[{"inlineData":{"mimeType":"text/plain","data":"R29uZS4="}}],"response":{}}}`),
+		},
+		{part(`{"functionCall":{"name":"f","args":{"a":"bad"}}}`), part(`{"functionCall":{"name":"f","args":{"notice":"Gone."}}}`)},
+		{`{"contents":[{"parts":[]}],"tools":[{"functionDeclarations":[{"name":"f","parameters":{"a":"bad"}}]}]}`, ""},
 	}
 	for _, tt := range tests {
 		x := &filters.Exchange{Route: filters.Route{Operation: "generateContent"}, Request: filters.Request{Path: suite.Path}}

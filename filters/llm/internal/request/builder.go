@@ -56,13 +56,16 @@ func New(x *filters.Exchange, body []byte) *Builder {
 func (b *Builder) Fields() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for name := range b.Object() {
-			b.note(&b.LLM.Fields, string(name), "fields")
+			b.Field(string(name))
 			if !yield(name) {
 				return
 			}
 		}
 	}
 }
+
+// Field notes the name of a field of the body.
+func (b *Builder) Field(name string) { b.note(&b.LLM.Fields, name, "fields") }
 
 // Beta notes a feature of the provider that is switched on by name.
 func (b *Builder) Beta(name string) { b.note(&b.LLM.Betas, name, "betas") }
