@@ -2,9 +2,8 @@ package strictjson
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"strconv"
+	"strings"
 
 	"bartizan/filters"
 
@@ -20,11 +19,16 @@ type Kind = jsontext.Kind
 
 // Decoder walks one JSON value. What it returns aliases the body, which must not change as long as the results are in use.
 type Decoder struct {
-	body []byte
-	buf  bytes.Buffer
-	dec  jsontext.Decoder
-	last [2]int // where the value that was read last begins and ends
-	err  *filters.BodyError
+	body   []byte
+	pos    int     // behind what was read, or at the next token where that was peeked
+	ready  bool    // pos is at the next token: the comma or colon before it was read
+	whole  bool    // the value was read to its end
+	levels []level // the objects and arrays around pos
+	base   int     // how many of them were there when the value that is read began
+	names  [][]byte
+	room   []byte // for texts that were unescaped; its free part only
+	last   [2]int // where the value that was read last begins and ends
+	err    *filters.BodyError
 }
 
 // New returns a Decoder of body.
@@ -43,9 +47,7 @@ func Validate(raw []byte) error {
 
 // Reset begins anew with another body and keeps the memory of the former one's parse.
 func (d *Decoder) Reset(body []byte) {
-	d.body, d.err = body, nil
-	d.buf = *bytes.NewBuffer(body)
-	d.dec.Reset(&d.buf)
+	*d = Decoder{body: body, levels: d.levels[:0], names: d.names[:0], room: d.room}
 }
 
 // Kind tells the kind of the next value without reading it. It is 0 after an error or at the end.
@@ -53,7 +55,13 @@ func (d *Decoder) Kind() Kind {
 	if d.err != nil {
 		return 0
 	}
-	return d.dec.PeekKind()
+	switch c := d.peek(); {
+	case c == '-', c >= '0' && c <= '9':
+		return '0'
+	case c == '"', c == '{', c == '[', c == '}', c == ']', c == 't', c == 'f', c == 'n':
+		return Kind(c)
+	}
+	return 0
 }
 
 // Text reads a string and returns it unescaped. It aliases the body where nothing was escaped, and is nil only after an error.
@@ -62,16 +70,7 @@ func (d *Decoder) Text() []byte {
 	if raw == nil {
 		return nil
 	}
-	inner := raw[1 : len(raw)-1]
-	if bytes.IndexByte(inner, '\\') < 0 {
-		return inner
-	}
-	text, err := jsontext.AppendUnquote([]byte(nil), raw) // grows once, to the length of raw
-	if err != nil {                                       // the value was read as valid: not reachable, and yet not to be passed over
-		d.Fail("string cannot be unescaped")
-		return nil
-	}
-	return text
+	return d.unescaped(raw[1 : len(raw)-1])
 }
 
 // String reads a string and copies it.
@@ -125,11 +124,11 @@ func (d *Decoder) Value() []byte { return d.read() }
 func (d *Decoder) Skip() { d.read() }
 
 // Mark notes the place before the next value, for [Decoder.Since].
-func (d *Decoder) Mark() int { return int(d.dec.InputOffset()) }
+func (d *Decoder) Mark() int { return d.pos }
 
 // Since returns the bytes of the value that was read since mark was taken right before it.
 func (d *Decoder) Since(mark int) []byte {
-	return bytes.TrimLeft(d.body[mark:d.dec.InputOffset()], " \t\r\n,:")
+	return bytes.TrimLeft(d.body[mark:d.end()], " \t\r\n,:")
 }
 
 // Range is where the value that was read last by one call (Text, Value, Skip and their like) begins in the body, and ends.
@@ -137,12 +136,32 @@ func (d *Decoder) Range() (start, end int) { return d.last[0], d.last[1] }
 
 // RangeSince is where the value of [Decoder.Since] begins in the body, and ends.
 func (d *Decoder) RangeSince(mark int) (start, end int) {
-	end = int(d.dec.InputOffset())
+	end = d.end()
 	return end - len(d.Since(mark)), end
 }
 
 // Pointer is the JSON pointer (RFC 6901) of the value, or the member name, that was read last. It is empty for the whole body.
-func (d *Decoder) Pointer() string { return string(d.dec.StackPointer()) }
+func (d *Decoder) Pointer() string {
+	var out []byte
+	for i := range d.levels {
+		switch l := &d.levels[i]; {
+		case l.n == 0:
+		case l.object:
+			out = append(append(out, '/'), escape(l.name)...)
+		default:
+			out = strconv.AppendInt(append(out, '/'), int64(l.n-1), 10)
+		}
+	}
+	return string(out)
+}
+
+// escape writes a name as a token of a pointer.
+func escape(name []byte) string {
+	if bytes.IndexByte(name, '~') < 0 && bytes.IndexByte(name, '/') < 0 {
+		return string(name)
+	}
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(string(name))
+}
 
 // Err returns the first error, a *filters.BodyError, or nil.
 func (d *Decoder) Err() error {
@@ -154,32 +173,31 @@ func (d *Decoder) Err() error {
 
 // End says whether the whole body was one value: it returns the first error, or one about bytes behind the value.
 func (d *Decoder) End() error {
-	if d.err == nil {
-		if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-			d.refuse("", "trailing data after the JSON value")
-		}
+	if d.err == nil && !d.whole {
+		d.syntax()
+	}
+	if d.err == nil && space(d.body, d.pos) < len(d.body) {
+		d.refuse("", "trailing data after the JSON value")
 	}
 	return d.Err()
 }
 
-// read consumes the next value. Its place is taken from the offset, so that the result aliases the body and nothing else.
+// read consumes the next value, or the name of a member.
 func (d *Decoder) read() []byte {
 	if d.err != nil {
 		return nil
 	}
-	v, err := d.dec.ReadValue()
-	if err != nil {
-		d.syntax(err)
+	c := d.peek()
+	start, depth := d.pos, len(d.levels)
+	d.base = depth
+	for d.token(c); d.err == nil && len(d.levels) > depth; {
+		d.token(d.peek())
+	}
+	if d.err != nil {
 		return nil
 	}
-	end := int(d.dec.InputOffset())
-	d.last = [2]int{end - len(v), end}
-	raw := d.body[end-len(v) : end : end]
-	if deeper(raw, MaxDepth-d.dec.StackDepth()) {
-		d.Fail(tooDeep)
-		return nil
-	}
-	return raw
+	d.last = [2]int{start, d.pos}
+	return d.body[start:d.pos:d.pos]
 }
 
 // expect reads a value that must be of one of kinds; what names them for the reader of the error.
@@ -196,29 +214,4 @@ func (d *Decoder) expect(what string, kinds ...Kind) []byte {
 	}
 	d.Fail("want " + what + ", got " + describe(got))
 	return nil
-}
-
-// deeper tells whether the valid JSON value raw nests more than limit levels.
-func deeper(raw []byte, limit int) bool {
-	if raw[0] != '{' && raw[0] != '[' {
-		return false
-	}
-	depth := 0
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '"':
-			for i++; raw[i] != '"'; i++ {
-				if raw[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case '}', ']':
-			depth--
-		}
-	}
-	return false
 }

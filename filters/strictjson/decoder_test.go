@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"bartizan/filters"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -270,6 +274,125 @@ func BenchmarkSmallEvent(b *testing.B) {
 		}
 		if d.End() != nil {
 			b.Fatal()
+		}
+	}
+}
+
+// seeds are bodies, good and bad, that differ in what a parser has to look at.
+var seeds = []string{
+	`{"a":[1,-0.5e+7,"x\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"],"b":{"a":null,"":true},"c":false}`, `[1 2]`, `["a"1]`, `{"a" 1}`, `{"a":1,}`, `[1,]`,
+	`[01]`, `[1.]`, `[.5]`, `[1e]`, `[-]`, `["\ud83d"]`, `["\ude00\ud83d"]`, "[\"\xf0\x9f\x98\"]", "[\"\x1f\"]", `{"a":1,"a":2}`, `{"k":{"a":1},"l":{"a":1}}`,
+	`nul`, `[}`, `{]`, " { } ", `[[],{},[{}]]`, `["` + strings.Repeat("abcdefg", 5) + "é" + strings.Repeat("x", 9) + `\n"]`, `"\uD800\u00e9"`, `{"a":1 "b":2}`,
+	`[1,,2]`, `{:1}`, `[truefalse]`, `"\uD800000000"`, `"\uZZZZ\uDC00"`, `"\ud800\ud800"`, `"\u12"`, `"\ud83d\ude0"`, `{"\u0061":1,"a":2}`,
+}
+
+func FuzzOtherParser(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(compare)
+}
+
+// TestOtherParser is FuzzOtherParser with bytes changed, left out and put in at random, the same ones on every run.
+func TestOtherParser(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		body := []byte(seeds[random.IntN(len(seeds))])
+		for range 1 + random.IntN(3) {
+			other := seeds[random.IntN(len(seeds))]
+			i := random.IntN(len(body) + 1)
+			j := i + random.IntN(len(body)-i+1)
+			switch random.IntN(4) {
+			case 0:
+				body = slices.Concat(body[:i], []byte{other[random.IntN(len(other))]}, body[j:])
+			case 1:
+				body = slices.Concat(body[:i], body[j:])
+			case 2:
+				body = slices.Concat(body[:j], body[i:])
+			case 3:
+				body = slices.Concat(body[:i], []byte(other), body[j:])
+			}
+		}
+		compare(t, body)
+	}
+}
+
+// compare: what is accepted, and what every string and name says, is what jsontext makes of the same bytes.
+func compare(t *testing.T, body []byte) {
+	want, err := others(body)
+	if ours := Validate(body); (ours == nil) != (err == nil) {
+		t.Fatalf("%q: %v, another parser says %v", body, ours, err)
+	}
+	if err != nil {
+		return
+	}
+	var got []string
+	d := New(body)
+	texts(d, &got)
+	if err := d.End(); err != nil {
+		t.Fatalf("%q: walked: %v", body, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%q: %s", body, diff)
+	}
+}
+
+// others reads a body with jsontext: its strings, each with its place, and what is wrong with it.
+func others(body []byte) (found []string, err error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		if token.Kind() == '"' {
+			found = append(found, fmt.Sprintf("%s %q", dec.StackPointer(), token.String()))
+		}
+		if dec.StackDepth() > MaxDepth {
+			return nil, errors.New("too deep")
+		}
+	}
+	dec = jsontext.NewDecoder(bytes.NewReader(body))
+	if _, err := dec.ReadValue(); err != nil {
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("trailing data")
+	}
+	return found, nil
+}
+
+func texts(d *Decoder, found *[]string) {
+	switch d.Kind() {
+	case '"':
+		text := d.Text()
+		*found = append(*found, fmt.Sprintf("%s %q", d.Pointer(), text))
+	case '{':
+		for name := range d.Object() {
+			*found = append(*found, fmt.Sprintf("%s %q", d.Pointer(), name))
+			texts(d, found)
+		}
+	case '[':
+		for range d.Array() {
+			texts(d, found)
+		}
+	default:
+		d.Skip()
+	}
+}
+
+// TestManyNames: an object of many members is checked in the same way, and in little time.
+func TestManyNames(t *testing.T) {
+	for _, n := range []int{2, manyNames, manyNames + 1, manyNames + 2, 100_000} {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"k%d":{"k0":1},`, i)
+		}
+		if err := Validate([]byte("{" + b.String() + `"z":0}`)); err != nil {
+			t.Errorf("%d names: %v", n, err)
+		}
+		if err := Validate([]byte("{" + b.String() + `"k1":0}`)); err == nil || err.Error() != `duplicate object member name "k1" at /k1` {
+			t.Errorf("%d names, one twice: %v", n, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strconv"
@@ -29,8 +30,10 @@ func (d *Decoder) refuse(pointer, message string) {
 	d.err = &filters.BodyError{Kind: filters.RefusedMalformed, Pointer: clip(pointer), Message: message}
 }
 
-// syntax says in our words what jsontext found wrong.
-func (d *Decoder) syntax(err error) {
+// syntax says in our words what is wrong with the grammar of the body. It leaves it to another parser to find the place, so that what
+// is refused is not read twice by the same mistake.
+func (d *Decoder) syntax() {
+	_, err := jsontext.NewDecoder(bytes.NewReader(d.body)).ReadValue()
 	var se *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, io.EOF):

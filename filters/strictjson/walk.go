@@ -18,14 +18,13 @@ func (d *Decoder) Object() iter.Seq[[]byte] {
 		if !d.open('{', "an object") {
 			return
 		}
-		depth := d.dec.StackDepth()
+		depth := len(d.levels) - 1
 		for wanted := true; d.more(); {
-			name := d.Text()
-			if d.err != nil {
+			if d.read(); d.err != nil {
 				return
 			}
-			wanted = wanted && yield(name)
-			if _, n := d.dec.StackIndex(depth); d.err == nil && n%2 == 1 { // names and values count separately: odd, no value yet
+			wanted = wanted && yield(d.levels[depth].name)
+			if d.err == nil && d.levels[depth].named { // its value was left
 				d.read()
 			}
 		}
@@ -39,10 +38,10 @@ func (d *Decoder) Array() iter.Seq[int] {
 		if !d.open('[', "an array") {
 			return
 		}
-		depth, wanted := d.dec.StackDepth(), true
+		depth, wanted := len(d.levels)-1, true
 		for i := 0; d.more(); i++ {
 			wanted = wanted && yield(i)
-			if _, n := d.dec.StackIndex(depth); d.err == nil && n == int64(i) {
+			if d.err == nil && d.levels[depth].n == i {
 				d.read()
 			}
 		}
@@ -55,13 +54,8 @@ func (d *Decoder) open(kind Kind, what string) bool {
 		d.expect(what, kind)
 		return false
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
-		d.syntax(err)
-		return false
-	}
-	if d.dec.StackDepth() > MaxDepth {
-		d.Fail(tooDeep)
-	}
+	d.base = len(d.levels)
+	d.token(byte(kind))
 	return d.err == nil
 }
 
@@ -75,7 +69,9 @@ func (d *Decoder) close() {
 	if d.err != nil {
 		return
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
-		d.syntax(err)
+	c := d.peek()
+	if c != '}' && c != ']' {
+		c = 0
 	}
+	d.token(c)
 }
