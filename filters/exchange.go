@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,6 +43,10 @@ type Exchange struct {
 	SetHeaders []Header // request headers that go on with another value, for what Edits change
 	Content    Content  // sum over the request's blocks, kept when they are let go
 	Response   Response
+	Forwarded  bool   // the request went on to its upstream
+	Try        int    // which try of the same turn this is, from 1; 0: no turn of an agent
+	FirstTry   string // the decision about the first of them
+	Cost       Cost   // of a model's answer, once it has ended
 }
 
 // Edit replaces the bytes [Start,End) of a body.
@@ -431,4 +437,61 @@ type Usage struct {
 	Reasoning     int64 // of Output
 	WebSearches   int64 // requests of the provider's own tools, billed each
 	WebFetches    int64
+	Terms         string `json:",omitzero"` // how it was served where that changes the price, such as "priority" or "fast"; more than one: with commas
+}
+
+// Term notes how the provider says that it served, unless that is what is usual.
+func (u *Usage) Term(name string) {
+	switch name {
+	case "", "default", "standard", "auto", "global", "not_available":
+		return
+	}
+	const limit = 64 // bytes
+	if !slices.Contains(u.TermList(), name) && len(u.Terms)+len(name) < limit {
+		u.Terms = strings.TrimPrefix(u.Terms+","+name, ",")
+	}
+}
+
+// TermList is Terms, one by one.
+func (u *Usage) TermList() []string {
+	if u.Terms == "" {
+		return nil
+	}
+	return strings.Split(u.Terms, ",")
+}
+
+// Counted says how far a Usage can be believed.
+type Counted string
+
+// How far a Usage can be believed.
+const (
+	CountedNothing Counted = ""        // there was nothing to count: no model answered
+	CountedAll     Counted = "all"     // it is the provider's last count
+	CountedPartly  Counted = "partly"  // the answer ended early: it is what had been counted by then
+	CountedUnknown Counted = "unknown" // a model worked, and no count of the provider's was seen
+)
+
+// Counted tells what Response.Usage is.
+func (x *Exchange) Counted() Counted {
+	p := &x.Response
+	tokens := p.Usage
+	tokens.Terms = ""
+	switch none := tokens == (Usage{}); {
+	case x.LLM == nil, !x.Forwarded, x.Claimed.Class == ClassCount, none && p.Status >= 300:
+		return CountedNothing
+	case none:
+		return CountedUnknown
+	case p.Complete && p.Error == "":
+		return CountedAll
+	default:
+		return CountedPartly
+	}
+}
+
+// Cost is what an exchange costs.
+type Cost struct {
+	MicroUSD int64  // millionths of a US dollar
+	Unknown  string // why it is not known, in a fixed word; empty: it is
+	Source   string // of the price; empty: there was nothing to pay for
+	Date     string // on which the price was read there
 }

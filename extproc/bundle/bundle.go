@@ -10,6 +10,7 @@ import (
 	"bartizan/filters"
 	"bartizan/filters/access"
 	"bartizan/filters/llm"
+	"bartizan/filters/llm/prices"
 	"bartizan/filters/manifest"
 	"bartizan/filters/mcp"
 	"bartizan/filters/policy"
@@ -38,6 +39,7 @@ type Bundle struct {
 	issuers  map[string]*bundlepb.Issuer // by the claim iss
 	policies *policy.Set
 	registry *access.Registry
+	prices   map[string]prices.Tables // by Provider
 }
 
 type route struct {
@@ -122,6 +124,9 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 		return nil, fmt.Errorf("bundle %s: limits.request_bytes is %d, want 1 to %d", b.Version, b.RequestBytes, MaxRequestBytes)
 	}
 	if err := checkAudit(b.Audit); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
+	}
+	if b.prices, err = tables(pb); err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
 	}
 	if err := b.addRoutes(pb, dialects); err != nil {

@@ -15,6 +15,7 @@ type metrics struct {
 	deadlines  *prometheus.CounterVec
 	exchanges  *prometheus.CounterVec
 	judging    prometheus.Histogram
+	spend      *spend
 }
 
 // What there was no room for.
@@ -46,6 +47,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			m.exchanges.WithLabelValues(string(surface), string(o))
 		}
 	}
+	m.spend = newSpend(reg)
 	reg.MustRegister(m.streams, m.panics, m.overloaded, m.unrecorded, m.deadlines, m.exchanges, m.judging)
 	return m
 }
@@ -56,4 +58,5 @@ func (m *metrics) exchange(r *filters.Record) {
 	if r.Judging > 0 {
 		m.judging.Observe(r.Judging.Seconds())
 	}
+	m.spend.add(r.Exchange)
 }

@@ -25,6 +25,7 @@ import (
 	"bartizan/extproc/bundle"
 	"bartizan/extproc/sealed"
 	"bartizan/extproc/stream"
+	"bartizan/extproc/tries"
 	"bartizan/filters"
 )
 
@@ -107,6 +108,7 @@ type Server struct {
 	budget  *semaphore.Weighted // of request bodies
 	answers *semaphore.Weighted // of answers that are held back
 	closing *closing
+	tries   *tries.Table
 	metrics *metrics
 	health  *health.Server
 	grpc    *grpc.Server
@@ -154,6 +156,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, stamp: stream.NewStamp(cfg.Instance), budget: semaphore.NewWeighted(cfg.Budget),
 		answers: semaphore.NewWeighted(cfg.HeldBudget), metrics: newMetrics(cfg.Registry), health: health.NewServer(), quiet: make(chan struct{}),
+		tries: tries.New(time.Now),
 	}
 	s.closing = newClosing(s.appendRecord, cfg.Instance, cfg.Bundle)
 	opts := Transport()

@@ -42,7 +42,7 @@ func (s *Server) Process(rpc extproc.ExternalProcessor_ProcessServer) error {
 	defer s.metrics.streams.Dec()
 
 	ss := &session{Server: s, rpc: rpc}
-	ss.machine = stream.New(stream.Config{ID: id.String(), Bundle: pinned, Stamp: s.stamp, Clock: time.Now, Sealed: s.cfg.Sealed, Causes: s.cfg.Causes})
+	ss.machine = stream.New(stream.Config{ID: id.String(), Bundle: pinned, Stamp: s.stamp, Clock: time.Now, Sealed: s.cfg.Sealed, Causes: s.cfg.Causes, Tries: s.tries})
 	defer ss.release()
 	defer ss.hold(0)
 	return ss.run()

@@ -9,6 +9,7 @@ import (
 
 	"bartizan/extproc/cause"
 	"bartizan/extproc/stream"
+	"bartizan/extproc/tries"
 )
 
 // exchange is the messages of one exchange.
@@ -44,7 +45,7 @@ func BenchmarkExchange(b *testing.B) {
 			messages := exchange(b, bb.dialect, bb.mediaType, bb.body)
 			b.ReportAllocs()
 			for b.Loop() {
-				m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now, Causes: cause.New(time.Now, nil)})
+				m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now, Causes: cause.New(time.Now, nil), Tries: tries.New(time.Now)})
 				for _, msg := range messages {
 					m.Step(msg)
 				}
@@ -62,7 +63,7 @@ func TestExchangeAllocations(t *testing.T) {
 	events := strings.SplitAfter(anthropicAnswer(200), "\n\n")
 	messages := exchange(t, "anthropic", "text/event-stream", events[:len(events)-1])
 	allocs := testing.AllocsPerRun(50, func() {
-		m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now, Causes: cause.New(time.Now, nil)})
+		m := stream.New(stream.Config{ID: "0193-bench", Bundle: bundle, Stamp: stamp, Clock: time.Now, Causes: cause.New(time.Now, nil), Tries: tries.New(time.Now)})
 		for _, msg := range messages {
 			m.Step(msg)
 		}

@@ -1,12 +1,13 @@
 package stream
 
-// joinRequest finds out what a tools/call would carry out, be it admitted or not, and which tool results a request to a model brings,
-// before rules read it. At the endpoint for all servers nothing is carried out: that is left to the requests that follow from it.
+// joinRequest finds out what a tools/call would carry out, be it admitted or not, which tool results a request to a model
+// brings, and which try of its turn that is, before rules read it. At the endpoint for all servers nothing is carried out: that is left to the requests that follow from it.
 func (m *Machine) joinRequest(admitted bool) {
 	switch {
 	case m.x.Route.Aggregate:
 	case m.x.LLM != nil && admitted:
 		m.x.LLM.ToolResults = m.cfg.Causes.Returned(&m.x)
+		m.turn = m.cfg.Tries.Try(&m.x)
 	case m.x.MCP != nil && m.x.MCP.Tool.Name != "":
 		m.x.MCP.Cause = m.cfg.Causes.Cause(&m.x)
 	}

@@ -84,12 +84,16 @@ func (m *Machine) intent() *filters.Record {
 func (m *Machine) record(by filters.EndedBy, detail string) *filters.Record {
 	m.recorded = true
 	m.x.Forget()
+	m.x.Cost = m.cfg.Bundle.Cost(&m.x)
 	rec := m.describeRecord()
 	rec.Phase, rec.EndedBy, rec.Detail = filters.PhaseExchange, by, detail
 	rec.Duration = m.cfg.Clock().Sub(m.x.Request.Time)
 	rec.Status = m.status
 	rec.Payload = m.shown()
 	rec.Outcome = m.outcome(by)
+	if m.x.Counted() == filters.CountedAll && m.refusal == nil {
+		m.cfg.Tries.Answered(&m.x, m.turn)
+	}
 	return rec
 }
 

@@ -10,6 +10,7 @@ import (
 	"bartizan/extproc/audit"
 	"bartizan/extproc/bundle"
 	"bartizan/extproc/sealed"
+	"bartizan/extproc/tries"
 	"bartizan/filters"
 	"bartizan/filters/mcp"
 )
@@ -46,6 +47,7 @@ type Config struct {
 	Clock  func() time.Time // for the times in the record, and the age of what is sealed
 	Sealed *sealed.Key      // seals and opens callers; nil: there is no aggregator
 	Causes Causes           // of all streams
+	Tries  *tries.Table     // of all streams
 }
 
 // Output is what the server has to do after a step, in the order of the fields.
@@ -76,7 +78,8 @@ type Machine struct {
 	judging  time.Duration
 	coded    []byte          // the body of the request, until there is room to decompress it
 	payload  filters.Payload // what the record shows of the bodies
-	asked    int             // how many of the answer's tool calls Causes knows of
+	turn     tries.Turn
+	asked    int // how many of the answer's tool calls Causes knows of
 
 	held        int64  // bytes of the answer that came and have not passed
 	headersHeld bool   // the answer to the response headers waits until the body may pass

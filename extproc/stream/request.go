@@ -159,7 +159,7 @@ func (m *Machine) judgeRequest(body []byte, answer *extproc.ProcessingResponse) 
 			answer.GetRequestBody().Response.HeaderMutation.RemoveHeaders = []string{"content-encoding"}
 		}
 	}
-	m.phase = AwaitResponseHeaders
+	m.phase, m.x.Forwarded = AwaitResponseHeaders, true
 	answer.DynamicMetadata = m.cfg.Stamp.judged
 	out := m.send(answer)
 	if m.cfg.Bundle.Audit.Mode == audit.ModeStrict {

@@ -21,6 +21,7 @@ import (
 
 	"bartizan/extproc/cause"
 	"bartizan/extproc/stream"
+	"bartizan/extproc/tries"
 	"bartizan/filters"
 )
 
@@ -84,7 +85,7 @@ func newMachine(t testing.TB, mode string) *stream.Machine {
 	return stream.New(stream.Config{
 		ID: "0193-test", Bundle: testBundle(t, mode), Stamp: stream.NewStamp("test"),
 		Clock:  func() time.Time { tick = tick.Add(time.Millisecond); return tick },
-		Causes: cause.New(func() time.Time { return tick }, nil),
+		Causes: cause.New(func() time.Time { return tick }, nil), Tries: tries.New(func() time.Time { return tick }),
 	})
 }
 

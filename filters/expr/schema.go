@@ -166,6 +166,7 @@ func llmType(s *schema) *objectType {
 		truth("stream", func(x *filters.Exchange) bool { return x.LLM.Stream }),
 		whole("max_tokens", func(x *filters.Exchange) int64 { return x.LLM.MaxTokens }),
 		whole("messages", func(x *filters.Exchange) int64 { return int64(x.LLM.Messages) }),
+		whole("try", func(x *filters.Exchange) int64 { return int64(x.Try) }),
 		listOf(s, "tools", s.tool, sizeTools, func(x *filters.Exchange) []filters.Tool { return x.LLM.Tools }),
 		listOf(s, "declarations", s.declaration, sizeFew, func(x *filters.Exchange) []filters.Declaration { return x.LLM.Declarations }),
 		listOf(s, "blocks", s.block, sizeBlocks, func(x *filters.Exchange) []filters.Block { return x.Blocks }))

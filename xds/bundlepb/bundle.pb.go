@@ -38,6 +38,7 @@ type Bundle struct {
 	ToolAccess    []*ToolAccess          `protobuf:"bytes,30,rep,name=tool_access,json=toolAccess,proto3" json:"tool_access,omitempty"`
 	McpPins       []*McpPins             `protobuf:"bytes,31,rep,name=mcp_pins,json=mcpPins,proto3" json:"mcp_pins,omitempty"`
 	Issuers       []*Issuer              `protobuf:"bytes,20,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	Prices        []*ProviderPrices      `protobuf:"bytes,120,rep,name=prices,proto3" json:"prices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -145,6 +146,13 @@ func (x *Bundle) GetMcpPins() []*McpPins {
 func (x *Bundle) GetIssuers() []*Issuer {
 	if x != nil {
 		return x.Issuers
+	}
+	return nil
+}
+
+func (x *Bundle) GetPrices() []*ProviderPrices {
+	if x != nil {
+		return x.Prices
 	}
 	return nil
 }
@@ -1356,11 +1364,246 @@ func (x *Limits) GetRequestBytes() int64 {
 	return 0
 }
 
+// What answers of a Provider cost.
+type ProviderPrices struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	Table         string                 `protobuf:"bytes,2,opt,name=table,proto3" json:"table,omitempty"`   // of public prices; empty: none holds
+	Models        []*ModelPrice          `protobuf:"bytes,3,rep,name=models,proto3" json:"models,omitempty"` // before those of the table
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProviderPrices) Reset() {
+	*x = ProviderPrices{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProviderPrices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProviderPrices) ProtoMessage() {}
+
+func (x *ProviderPrices) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProviderPrices.ProtoReflect.Descriptor instead.
+func (*ProviderPrices) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ProviderPrices) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ProviderPrices) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *ProviderPrices) GetModels() []*ModelPrice {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+// What a model costs: micro-USD for a million tokens, and for a thousand requests of a server tool.
+type ModelPrice struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Model  string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Input  int64                  `protobuf:"varint,2,opt,name=input,proto3" json:"input,omitempty"`
+	Output int64                  `protobuf:"varint,3,opt,name=output,proto3" json:"output,omitempty"`
+	// Unset: no price is known.
+	CacheRead      *int64           `protobuf:"varint,4,opt,name=cache_read,json=cacheRead,proto3,oneof" json:"cache_read,omitempty"`
+	CacheWrite     *int64           `protobuf:"varint,5,opt,name=cache_write,json=cacheWrite,proto3,oneof" json:"cache_write,omitempty"`
+	CacheWriteHour *int64           `protobuf:"varint,6,opt,name=cache_write_hour,json=cacheWriteHour,proto3,oneof" json:"cache_write_hour,omitempty"`
+	Reasoning      *int64           `protobuf:"varint,7,opt,name=reasoning,proto3,oneof" json:"reasoning,omitempty"` // unset: as output
+	WebSearch      *int64           `protobuf:"varint,8,opt,name=web_search,json=webSearch,proto3,oneof" json:"web_search,omitempty"`
+	WebFetch       *int64           `protobuf:"varint,9,opt,name=web_fetch,json=webFetch,proto3,oneof" json:"web_fetch,omitempty"`
+	LongAbove      int64            `protobuf:"varint,10,opt,name=long_above,json=longAbove,proto3" json:"long_above,omitempty"` // tokens of input; 0: no tariff of long requests
+	LongInput      int64            `protobuf:"varint,11,opt,name=long_input,json=longInput,proto3" json:"long_input,omitempty"` // percent; 0: no price is known
+	LongOutput     int64            `protobuf:"varint,12,opt,name=long_output,json=longOutput,proto3" json:"long_output,omitempty"`
+	Terms          map[string]int64 `protobuf:"bytes,13,rep,name=terms,proto3" json:"terms,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // percent
+	From           string           `protobuf:"bytes,14,opt,name=from,proto3" json:"from,omitempty"`                                                                              // YYYY-MM-DD; empty: no bound
+	Until          string           `protobuf:"bytes,15,opt,name=until,proto3" json:"until,omitempty"`
+	Source         string           `protobuf:"bytes,16,opt,name=source,proto3" json:"source,omitempty"`
+	Date           string           `protobuf:"bytes,17,opt,name=date,proto3" json:"date,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ModelPrice) Reset() {
+	*x = ModelPrice{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelPrice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelPrice) ProtoMessage() {}
+
+func (x *ModelPrice) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelPrice.ProtoReflect.Descriptor instead.
+func (*ModelPrice) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ModelPrice) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ModelPrice) GetInput() int64 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetOutput() int64 {
+	if x != nil {
+		return x.Output
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetCacheRead() int64 {
+	if x != nil && x.CacheRead != nil {
+		return *x.CacheRead
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetCacheWrite() int64 {
+	if x != nil && x.CacheWrite != nil {
+		return *x.CacheWrite
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetCacheWriteHour() int64 {
+	if x != nil && x.CacheWriteHour != nil {
+		return *x.CacheWriteHour
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetReasoning() int64 {
+	if x != nil && x.Reasoning != nil {
+		return *x.Reasoning
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetWebSearch() int64 {
+	if x != nil && x.WebSearch != nil {
+		return *x.WebSearch
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetWebFetch() int64 {
+	if x != nil && x.WebFetch != nil {
+		return *x.WebFetch
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetLongAbove() int64 {
+	if x != nil {
+		return x.LongAbove
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetLongInput() int64 {
+	if x != nil {
+		return x.LongInput
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetLongOutput() int64 {
+	if x != nil {
+		return x.LongOutput
+	}
+	return 0
+}
+
+func (x *ModelPrice) GetTerms() map[string]int64 {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+func (x *ModelPrice) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ModelPrice) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
+func (x *ModelPrice) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ModelPrice) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
 var File_xds_bundlepb_bundle_proto protoreflect.FileDescriptor
 
 const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\n" +
-	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\xbc\x04\n" +
+	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\xf8\x04\n" +
 	"\x06Bundle\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x121\n" +
@@ -1374,7 +1617,8 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\vtool_access\x18\x1e \x03(\v2\x1e.bartizan.bundle.v1.ToolAccessR\n" +
 	"toolAccess\x126\n" +
 	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\x124\n" +
-	"\aissuers\x18\x14 \x03(\v2\x1a.bartizan.bundle.v1.IssuerR\aissuers\"\xff\x01\n" +
+	"\aissuers\x18\x14 \x03(\v2\x1a.bartizan.bundle.v1.IssuerR\aissuers\x12:\n" +
+	"\x06prices\x18x \x03(\v2\".bartizan.bundle.v1.ProviderPricesR\x06prices\"\xff\x01\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asurface\x18\x02 \x01(\tR\asurface\x12\x16\n" +
@@ -1494,7 +1738,49 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\apayload\x18\x02 \x01(\tR\apayload\x12\x16\n" +
 	"\x06tenant\x18\x03 \x01(\tR\x06tenant\"-\n" +
 	"\x06Limits\x12#\n" +
-	"\rrequest_bytes\x18\x01 \x01(\x03R\frequestBytesB\x17Z\x15bartizan/xds/bundlepbb\x06proto3"
+	"\rrequest_bytes\x18\x01 \x01(\x03R\frequestBytes\"z\n" +
+	"\x0eProviderPrices\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05table\x18\x02 \x01(\tR\x05table\x126\n" +
+	"\x06models\x18\x03 \x03(\v2\x1e.bartizan.bundle.v1.ModelPriceR\x06models\"\xc1\x05\n" +
+	"\n" +
+	"ModelPrice\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x14\n" +
+	"\x05input\x18\x02 \x01(\x03R\x05input\x12\x16\n" +
+	"\x06output\x18\x03 \x01(\x03R\x06output\x12\"\n" +
+	"\n" +
+	"cache_read\x18\x04 \x01(\x03H\x00R\tcacheRead\x88\x01\x01\x12$\n" +
+	"\vcache_write\x18\x05 \x01(\x03H\x01R\n" +
+	"cacheWrite\x88\x01\x01\x12-\n" +
+	"\x10cache_write_hour\x18\x06 \x01(\x03H\x02R\x0ecacheWriteHour\x88\x01\x01\x12!\n" +
+	"\treasoning\x18\a \x01(\x03H\x03R\treasoning\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"web_search\x18\b \x01(\x03H\x04R\twebSearch\x88\x01\x01\x12 \n" +
+	"\tweb_fetch\x18\t \x01(\x03H\x05R\bwebFetch\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"long_above\x18\n" +
+	" \x01(\x03R\tlongAbove\x12\x1d\n" +
+	"\n" +
+	"long_input\x18\v \x01(\x03R\tlongInput\x12\x1f\n" +
+	"\vlong_output\x18\f \x01(\x03R\n" +
+	"longOutput\x12?\n" +
+	"\x05terms\x18\r \x03(\v2).bartizan.bundle.v1.ModelPrice.TermsEntryR\x05terms\x12\x12\n" +
+	"\x04from\x18\x0e \x01(\tR\x04from\x12\x14\n" +
+	"\x05until\x18\x0f \x01(\tR\x05until\x12\x16\n" +
+	"\x06source\x18\x10 \x01(\tR\x06source\x12\x12\n" +
+	"\x04date\x18\x11 \x01(\tR\x04date\x1a8\n" +
+	"\n" +
+	"TermsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\r\n" +
+	"\v_cache_readB\x0e\n" +
+	"\f_cache_writeB\x13\n" +
+	"\x11_cache_write_hourB\f\n" +
+	"\n" +
+	"_reasoningB\r\n" +
+	"\v_web_searchB\f\n" +
+	"\n" +
+	"_web_fetchB\x17Z\x15bartizan/xds/bundlepbb\x06proto3"
 
 var (
 	file_xds_bundlepb_bundle_proto_rawDescOnce sync.Once
@@ -1508,27 +1794,30 @@ func file_xds_bundlepb_bundle_proto_rawDescGZIP() []byte {
 	return file_xds_bundlepb_bundle_proto_rawDescData
 }
 
-var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_xds_bundlepb_bundle_proto_goTypes = []any{
-	(*Bundle)(nil),        // 0: bartizan.bundle.v1.Bundle
-	(*Route)(nil),         // 1: bartizan.bundle.v1.Route
-	(*Resource)(nil),      // 2: bartizan.bundle.v1.Resource
-	(*Issuer)(nil),        // 3: bartizan.bundle.v1.Issuer
-	(*VirtualKey)(nil),    // 4: bartizan.bundle.v1.VirtualKey
-	(*McpServer)(nil),     // 5: bartizan.bundle.v1.McpServer
-	(*ToolAccess)(nil),    // 6: bartizan.bundle.v1.ToolAccess
-	(*McpPins)(nil),       // 7: bartizan.bundle.v1.McpPins
-	(*McpPinnedKind)(nil), // 8: bartizan.bundle.v1.McpPinnedKind
-	(*McpPin)(nil),        // 9: bartizan.bundle.v1.McpPin
-	(*McpTool)(nil),       // 10: bartizan.bundle.v1.McpTool
-	(*Policy)(nil),        // 11: bartizan.bundle.v1.Policy
-	(*Expression)(nil),    // 12: bartizan.bundle.v1.Expression
-	(*Variable)(nil),      // 13: bartizan.bundle.v1.Variable
-	(*Rule)(nil),          // 14: bartizan.bundle.v1.Rule
-	(*Audit)(nil),         // 15: bartizan.bundle.v1.Audit
-	(*Limits)(nil),        // 16: bartizan.bundle.v1.Limits
-	nil,                   // 17: bartizan.bundle.v1.McpServer.LabelsEntry
-	nil,                   // 18: bartizan.bundle.v1.ToolAccess.LabelsEntry
+	(*Bundle)(nil),         // 0: bartizan.bundle.v1.Bundle
+	(*Route)(nil),          // 1: bartizan.bundle.v1.Route
+	(*Resource)(nil),       // 2: bartizan.bundle.v1.Resource
+	(*Issuer)(nil),         // 3: bartizan.bundle.v1.Issuer
+	(*VirtualKey)(nil),     // 4: bartizan.bundle.v1.VirtualKey
+	(*McpServer)(nil),      // 5: bartizan.bundle.v1.McpServer
+	(*ToolAccess)(nil),     // 6: bartizan.bundle.v1.ToolAccess
+	(*McpPins)(nil),        // 7: bartizan.bundle.v1.McpPins
+	(*McpPinnedKind)(nil),  // 8: bartizan.bundle.v1.McpPinnedKind
+	(*McpPin)(nil),         // 9: bartizan.bundle.v1.McpPin
+	(*McpTool)(nil),        // 10: bartizan.bundle.v1.McpTool
+	(*Policy)(nil),         // 11: bartizan.bundle.v1.Policy
+	(*Expression)(nil),     // 12: bartizan.bundle.v1.Expression
+	(*Variable)(nil),       // 13: bartizan.bundle.v1.Variable
+	(*Rule)(nil),           // 14: bartizan.bundle.v1.Rule
+	(*Audit)(nil),          // 15: bartizan.bundle.v1.Audit
+	(*Limits)(nil),         // 16: bartizan.bundle.v1.Limits
+	(*ProviderPrices)(nil), // 17: bartizan.bundle.v1.ProviderPrices
+	(*ModelPrice)(nil),     // 18: bartizan.bundle.v1.ModelPrice
+	nil,                    // 19: bartizan.bundle.v1.McpServer.LabelsEntry
+	nil,                    // 20: bartizan.bundle.v1.ToolAccess.LabelsEntry
+	nil,                    // 21: bartizan.bundle.v1.ModelPrice.TermsEntry
 }
 var file_xds_bundlepb_bundle_proto_depIdxs = []int32{
 	1,  // 0: bartizan.bundle.v1.Bundle.routes:type_name -> bartizan.bundle.v1.Route
@@ -1540,25 +1829,28 @@ var file_xds_bundlepb_bundle_proto_depIdxs = []int32{
 	6,  // 6: bartizan.bundle.v1.Bundle.tool_access:type_name -> bartizan.bundle.v1.ToolAccess
 	7,  // 7: bartizan.bundle.v1.Bundle.mcp_pins:type_name -> bartizan.bundle.v1.McpPins
 	3,  // 8: bartizan.bundle.v1.Bundle.issuers:type_name -> bartizan.bundle.v1.Issuer
-	2,  // 9: bartizan.bundle.v1.Route.resource:type_name -> bartizan.bundle.v1.Resource
-	10, // 10: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
-	17, // 11: bartizan.bundle.v1.McpServer.labels:type_name -> bartizan.bundle.v1.McpServer.LabelsEntry
-	12, // 12: bartizan.bundle.v1.McpServer.visible_to:type_name -> bartizan.bundle.v1.Expression
-	18, // 13: bartizan.bundle.v1.ToolAccess.labels:type_name -> bartizan.bundle.v1.ToolAccess.LabelsEntry
-	12, // 14: bartizan.bundle.v1.ToolAccess.expression:type_name -> bartizan.bundle.v1.Expression
-	8,  // 15: bartizan.bundle.v1.McpPins.kinds:type_name -> bartizan.bundle.v1.McpPinnedKind
-	9,  // 16: bartizan.bundle.v1.McpPinnedKind.pins:type_name -> bartizan.bundle.v1.McpPin
-	12, // 17: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
-	13, // 18: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
-	14, // 19: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
-	12, // 20: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
-	12, // 21: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
-	12, // 22: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	17, // 9: bartizan.bundle.v1.Bundle.prices:type_name -> bartizan.bundle.v1.ProviderPrices
+	2,  // 10: bartizan.bundle.v1.Route.resource:type_name -> bartizan.bundle.v1.Resource
+	10, // 11: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
+	19, // 12: bartizan.bundle.v1.McpServer.labels:type_name -> bartizan.bundle.v1.McpServer.LabelsEntry
+	12, // 13: bartizan.bundle.v1.McpServer.visible_to:type_name -> bartizan.bundle.v1.Expression
+	20, // 14: bartizan.bundle.v1.ToolAccess.labels:type_name -> bartizan.bundle.v1.ToolAccess.LabelsEntry
+	12, // 15: bartizan.bundle.v1.ToolAccess.expression:type_name -> bartizan.bundle.v1.Expression
+	8,  // 16: bartizan.bundle.v1.McpPins.kinds:type_name -> bartizan.bundle.v1.McpPinnedKind
+	9,  // 17: bartizan.bundle.v1.McpPinnedKind.pins:type_name -> bartizan.bundle.v1.McpPin
+	12, // 18: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
+	13, // 19: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
+	14, // 20: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
+	12, // 21: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
+	12, // 22: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
+	12, // 23: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
+	18, // 24: bartizan.bundle.v1.ProviderPrices.models:type_name -> bartizan.bundle.v1.ModelPrice
+	21, // 25: bartizan.bundle.v1.ModelPrice.terms:type_name -> bartizan.bundle.v1.ModelPrice.TermsEntry
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_xds_bundlepb_bundle_proto_init() }
@@ -1567,13 +1859,14 @@ func file_xds_bundlepb_bundle_proto_init() {
 		return
 	}
 	file_xds_bundlepb_bundle_proto_msgTypes[10].OneofWrappers = []any{}
+	file_xds_bundlepb_bundle_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xds_bundlepb_bundle_proto_rawDesc), len(file_xds_bundlepb_bundle_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

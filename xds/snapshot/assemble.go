@@ -49,6 +49,9 @@ func (r *repository) plan(commit string) *plan {
 		routes, conf := one.routes()
 		p.bundle.Routes, p.routes = append(p.bundle.Routes, routes...), append(p.routes, conf...)
 		p.lead(one.upstream)
+		if one.prices != nil {
+			p.bundle.Prices = append(p.bundle.Prices, one.prices)
+		}
 		for _, route := range routes {
 			route.Resource = r.gateway.resource("/" + one.name)
 			p.dialects[route.Dialect] = append(p.dialects[route.Dialect], route.Name)
@@ -88,6 +91,7 @@ func (p *plan) sort() {
 	slices.SortFunc(p.bundle.Routes, byName[*bundlepb.Route])
 	slices.SortFunc(p.bundle.VirtualKeys, byName[*bundlepb.VirtualKey])
 	slices.SortFunc(p.bundle.McpServers, byName[*bundlepb.McpServer])
+	slices.SortFunc(p.bundle.Prices, func(a, b *bundlepb.ProviderPrices) int { return cmp.Compare(a.Provider, b.Provider) })
 	slices.SortFunc(p.routes, func(a, b envoyconf.Route) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.upstreams, func(a, b *envoyconf.Upstream) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	for _, names := range p.dialects {

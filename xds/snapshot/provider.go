@@ -18,6 +18,7 @@ type providerSpec struct {
 	URL        manifest.String   `yaml:"url"` // its path, if any, stands before those of the operations
 	Operations []manifest.String `yaml:"operations"`
 	Credential *credentialSpec   `yaml:"credential"`
+	Prices     *pricesSpec       `yaml:"prices"`
 }
 
 // provider is a checked Provider.
@@ -27,6 +28,7 @@ type provider struct {
 	operations []llm.Operation
 	upstream   *envoyconf.Upstream
 	base       string // path before those of the operations, without a trailing slash
+	prices     *bundlepb.ProviderPrices
 }
 
 func (r *repository) addProvider(doc *manifest.Document) {
@@ -56,6 +58,7 @@ func (c *checker) provider(name string, spec providerSpec, opt Options) *provide
 		operations: c.operations(spec, dialect),
 		upstream:   at.upstream("llm/"+name, credential, opt),
 		base:       strings.TrimSuffix(at.path, "/"),
+		prices:     c.prices(name, spec.Prices, at.host),
 	}
 }
 

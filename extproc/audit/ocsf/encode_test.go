@@ -31,7 +31,12 @@ func llmRecord() *filters.Record {
 				Headers: map[string]string{"x-hidden": "SECRET-HEADER"},
 			},
 			Identity: filters.Identity{Method: "virtual_key", User: "ana@example.com", Groups: []string{"finance", "staff"}, Key: "ana-laptop"},
-			Claimed:  filters.Claimed{UserID: "user_1", Session: "sess-1", Client: "claude-code", ClientVersion: "2.1.0"},
+			Claimed: filters.Claimed{
+				UserID: "user_1", User: "ana", Email: "ana@example.com", Device: "d-1", Session: "sess-1", Agent: "a-2", ParentAgent: "a-1", AgentType: "Explore", Prompt: "p-1",
+				Turn: 4, Class: "subagent", ClassDerived: true, Client: "claude-code", ClientVersion: "2.1.0",
+			},
+			Forwarded: true, Try: 2, FirstTry: "0195940e-first",
+			Cost: filters.Cost{MicroUSD: 9725, Source: "https://platform.claude.com/docs/en/about-claude/pricing", Date: "2026-10-24"},
 			LLM: &filters.LLM{
 				Provider: "anthropic", Dialect: "anthropic", Operation: "messages", Model: "claude-opus-4-6", Stream: true, MaxTokens: 4096, Messages: 3,
 				Tools:        []filters.Tool{{Name: "Bash"}},
@@ -41,7 +46,7 @@ func llmRecord() *filters.Record {
 			Blocks: []filters.Block{{Data: []byte("SECRET-CONTENT")}},
 			Response: filters.Response{
 				Status: 200, MediaType: "text/event-stream", Bytes: 9000, Complete: true, Model: "claude-opus-4-6", StopReason: "tool_use", Events: 41,
-				Usage:     filters.Usage{Input: 1200, Output: 345, CacheRead: 1000, CacheCreation: 100},
+				Usage:     filters.Usage{Input: 1200, Output: 345, CacheRead: 1000, CacheCreation: 100, CacheHour: 40, WebSearches: 2, WebFetches: 1, Terms: "priority"},
 				ToolCalls: []filters.ToolCall{{ID: "toolu_1", Name: "Bash", Arguments: filters.Digest{1}}},
 			},
 		},
@@ -77,6 +82,7 @@ var goldens = map[string]func() *filters.Record{
 	"intent": func() *filters.Record {
 		r := llmRecord()
 		r.Phase, r.Status, r.Duration, r.EndedBy, r.Exchange.Response = phaseIntent, 0, 0, "", filters.Response{}
+		r.Exchange.Cost = filters.Cost{}
 		return r
 	},
 	"nobody": func() *filters.Record {
@@ -94,6 +100,7 @@ var goldens = map[string]func() *filters.Record{
 			{Policy: "p", Rule: "b", Outcome: filters.Failed, Action: filters.ActionFlag, Severity: filters.SeverityMedium, Error: "cost limit exceeded"},
 		}}
 		r.Decision.Deciding = &r.Decision.Verdicts[1]
+		r.Exchange.Response.Usage, r.Exchange.Cost = filters.Usage{}, filters.Cost{Unknown: "tokens_not_counted"}
 		return r
 	},
 	"quarantined_tool": func() *filters.Record {
@@ -123,6 +130,7 @@ var goldens = map[string]func() *filters.Record{
 	"upstream_error": func() *filters.Record {
 		r := llmRecord()
 		r.Status, r.Exchange.Response = 529, filters.Response{Status: 529, Bytes: 120, Complete: true, Error: "overloaded_error"}
+		r.Exchange.Cost, r.Exchange.Try, r.Exchange.FirstTry = filters.Cost{}, 1, r.Exchange.ID
 		return r
 	},
 	"fault": func() *filters.Record {
@@ -134,11 +142,12 @@ var goldens = map[string]func() *filters.Record{
 	"unjudged": func() *filters.Record { // the client left before its body was there
 		r := llmRecord()
 		r.Judged, r.Outcome, r.EndedBy, r.Status, r.Exchange.Response = false, filters.OutcomeAborted, filters.EndedByClient, 0, filters.Response{}
+		r.Exchange.Forwarded, r.Exchange.Cost, r.Exchange.Try = false, filters.Cost{}, 0
 		return r
 	},
 	"aborted": func() *filters.Record {
 		r := llmRecord()
-		r.Outcome, r.EndedBy, r.Status = filters.OutcomeAborted, filters.EndedByClient, 0
+		r.Outcome, r.EndedBy, r.Status, r.Exchange.Response.Complete = filters.OutcomeAborted, filters.EndedByClient, 0, false
 		return r
 	},
 	"no_exchange": func() *filters.Record { return &filters.Record{Time: day} },

@@ -15,10 +15,14 @@ func (e *event) own() {
 	e.str("bundle", e.r.Bundle, limitName)
 	e.claimed()
 	e.str("commit", e.r.Commit, limitName)
+	e.cost()
 	e.decision("decision", e.r.Decision)
 	e.str("decision_id", e.x.ID, limitName)
 	e.str("detail", e.r.Detail, limitText)
 	e.str("ended_by", string(e.r.EndedBy), limitName)
+	if e.x.Try > 1 {
+		e.str("first_try", e.x.FirstTry, limitName)
+	}
 	e.identity()
 	e.int("judging_us", e.r.Judging.Microseconds())
 	e.llm()
@@ -38,6 +42,7 @@ func (e *event) own() {
 	e.str("route", e.x.Route.Name, limitName)
 	e.str("surface", string(e.x.Route.Surface), limitName)
 	e.toolCalls()
+	e.count("try", int64(e.x.Try))
 	e.usage()
 	e.end(b, '}')
 	e.end(unmapped, '}')
@@ -299,13 +304,34 @@ func (e *event) toolCalls() {
 	e.count("tool_calls_omitted", int64(max(len(calls)-limitCalls, 0)))
 }
 
+// cost is that of a model's answer: known, also where it is nothing, or why it is not.
+func (e *event) cost() {
+	c := e.x.Cost
+	m := e.open("cost", '{')
+	if c.Source != "" {
+		e.int("micro_usd", c.MicroUSD)
+		e.str("price_date", c.Date, limitName)
+		e.str("price_source", c.Source, limitText)
+	}
+	e.str("unknown", c.Unknown, limitName)
+	e.end(m, '}')
+}
+
+// usage is what the provider counted; counted says whether that is all of it.
 func (e *event) usage() {
 	u := e.x.Response.Usage
 	m := e.open("usage", '{')
 	e.count("cache_creation", u.CacheCreation)
+	e.count("cache_creation_hour", u.CacheHour)
 	e.count("cache_read", u.CacheRead)
+	if e.r.Phase != phaseIntent {
+		e.str("counted", string(e.x.Counted()), limitName)
+	}
 	e.count("input", u.Input)
 	e.count("output", u.Output)
 	e.count("reasoning", u.Reasoning)
+	e.str("terms", u.Terms, limitName)
+	e.count("web_fetches", u.WebFetches)
+	e.count("web_searches", u.WebSearches)
 	e.end(m, '}')
 }

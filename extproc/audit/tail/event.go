@@ -75,10 +75,49 @@ type Own struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	} `json:"tool_calls"`
-	Usage struct {
-		Input  int64 `json:"input"`
-		Output int64 `json:"output"`
-	} `json:"usage"`
+	Claimed  Claimed `json:"claimed"`
+	Try      int     `json:"try"` // of one turn; 0: it is none
+	FirstTry string  `json:"first_try"`
+	Usage    Usage   `json:"usage"`
+	Cost     Cost    `json:"cost"`
+}
+
+// Claimed is what the client says of itself and of what it is doing.
+type Claimed struct {
+	User         string `json:"user"`
+	Device       string `json:"device"`
+	Session      string `json:"session"`
+	Agent        string `json:"agent"`
+	ParentAgent  string `json:"parent_agent"`
+	AgentType    string `json:"agent_type"`
+	Prompt       string `json:"prompt"`
+	Turn         int    `json:"turn"`
+	Class        string `json:"class"`
+	ClassDerived bool   `json:"class_derived"`
+	Client       string `json:"client"`
+	Version      string `json:"client_version"`
+}
+
+// Usage is what a provider counted.
+type Usage struct {
+	Counted       string `json:"counted"` // "all", "partly" or "unknown"; empty: there was nothing to count
+	Input         int64  `json:"input"`
+	Output        int64  `json:"output"`
+	CacheRead     int64  `json:"cache_read"`
+	CacheCreation int64  `json:"cache_creation"`
+	CacheHour     int64  `json:"cache_creation_hour"`
+	Reasoning     int64  `json:"reasoning"`
+	WebSearches   int64  `json:"web_searches"`
+	WebFetches    int64  `json:"web_fetches"`
+	Terms         string `json:"terms"`
+}
+
+// Cost is what an answer costs: PriceSource says by which price, Unknown why it is not known; neither: there was nothing to pay for.
+type Cost struct {
+	MicroUSD    int64  `json:"micro_usd"`
+	PriceSource string `json:"price_source"`
+	PriceDate   string `json:"price_date"`
+	Unknown     string `json:"unknown"`
 }
 
 // Cause is the model's call that a tools/call carries out.

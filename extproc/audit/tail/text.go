@@ -12,7 +12,7 @@ import (
 )
 
 // WriteText writes an event as one line: time, outcome, surface, user, target, operation, what was called, and where there are
-// any: tokens, rule and reason, tool calls, the decision about the answer that asked for a call; then duration, commit and decision id. Colour is ANSI and set by outcome.
+// any: what a model's call is for, its try, tokens and cost, rule and reason, tool calls, the decision about the answer that asked for a call; then duration, commit and decision id. Colour is ANSI and set by outcome.
 func WriteText(w io.Writer, e *Event, colour bool) error {
 	own := e.Own()
 	var b strings.Builder
@@ -22,9 +22,13 @@ func WriteText(w io.Writer, e *Event, colour bool) error {
 	if own.Phase == "intent" {
 		field(&b, "", "(intent)")
 	}
-	if u := own.Usage; u.Input != 0 || u.Output != 0 {
-		fmt.Fprintf(&b, "  %d→%d tok", u.Input, u.Output)
+	if c := own.Claimed; c.Class != "main" {
+		field(&b, "", first(c.AgentType, c.Class))
 	}
+	if own.Try > 1 {
+		fmt.Fprintf(&b, "  try %d of %s", own.Try, plain(own.FirstTry))
+	}
+	writeCost(&b, own)
 	for _, c := range own.ToolCalls {
 		field(&b, "calls ", c.Name)
 	}
@@ -42,6 +46,24 @@ func WriteText(w io.Writer, e *Event, colour bool) error {
 	b.WriteByte('\n')
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeCost writes what a model's answer took, and says so where it is not known.
+func writeCost(b *strings.Builder, own *Own) {
+	switch u := own.Usage; {
+	case u.Counted == "unknown":
+		b.WriteString("  ? tok")
+	case u.Counted == "partly":
+		fmt.Fprintf(b, "  %d→%d+ tok", u.Input, u.Output)
+	case u.Input != 0 || u.Output != 0:
+		fmt.Fprintf(b, "  %d→%d tok", u.Input, u.Output)
+	}
+	switch c := own.Cost; {
+	case c.Unknown != "":
+		b.WriteString("  $?")
+	case c.PriceSource != "":
+		fmt.Fprintf(b, "  $%d.%06d", c.MicroUSD/1e6, c.MicroUSD%1e6)
+	}
 }
 
 // failed names the status where nothing else says why an exchange went wrong.

@@ -17,16 +17,6 @@ type reading struct {
 	piece []byte // the one of the arguments in the event at hand
 }
 
-// usage is what the provider has counted so far. Counts are cumulative: a later one replaces an earlier one.
-type usage struct{ input, cacheRead, cacheCreation, output, thinking int64 }
-
-func (u usage) counted() filters.Usage {
-	return filters.Usage{
-		Input: u.input + u.cacheRead + u.cacheCreation, Output: u.output,
-		CacheRead: u.cacheRead, CacheCreation: u.cacheCreation, Reasoning: u.thinking,
-	}
-}
-
 // found is what one event, or one JSON body, says.
 type found struct {
 	kind, model, stop, err string
@@ -63,7 +53,7 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 	case "stop_reason":
 		answer.SetName(&f.stop, d.MaybeText())
 	case "usage":
-		f.object(d, kind, f.count)
+		f.object(d, kind, f.usage.member)
 	case "message": // message_start
 		f.object(d, kind, f.message)
 	case "delta": // message_delta, content_block_delta
@@ -155,25 +145,6 @@ func (f *found) block(d *strictjson.Decoder) {
 	}
 	if isCall {
 		f.calls = answer.AddToolCall(f.calls, call)
-	}
-}
-
-func (f *found) count(d *strictjson.Decoder, name []byte) {
-	switch string(name) {
-	case "input_tokens":
-		answer.SetTokens(d, &f.usage.input)
-	case "output_tokens":
-		answer.SetTokens(d, &f.usage.output)
-	case "cache_read_input_tokens":
-		answer.SetTokens(d, &f.usage.cacheRead)
-	case "cache_creation_input_tokens":
-		answer.SetTokens(d, &f.usage.cacheCreation)
-	case "output_tokens_details":
-		f.object(d, d.Kind(), func(d *strictjson.Decoder, name []byte) {
-			if string(name) == "thinking_tokens" {
-				answer.SetTokens(d, &f.usage.thinking)
-			}
-		})
 	}
 }
 

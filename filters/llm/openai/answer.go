@@ -58,6 +58,8 @@ func (r *reading) read(d *strictjson.Decoder) error {
 			f.choices(d, kind)
 		case "usage":
 			f.count(d, kind)
+		case "service_tier":
+			f.usage.Term(answer.Name(d.MaybeText()))
 		case "error":
 			f.failure(d, kind)
 		}
