@@ -1,10 +1,12 @@
 package fake
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -44,7 +46,7 @@ func (gemini) decode(path string, body []byte) (ask, error) {
 			ResponseMIMEType string `json:"responseMimeType"`
 		} `json:"generationConfig"`
 	}
-	if err := json.Unmarshal(body, &q); err != nil || len(q.Contents) == 0 {
+	if err := json.Unmarshal(snake.ReplaceAllFunc(body, camel), &q); err != nil || len(q.Contents) == 0 {
 		return ask{}, errors.New("the body is not a generateContent request")
 	}
 	_, model, _ := strings.Cut(path, "/models/")
@@ -72,6 +74,17 @@ func (gemini) decode(path string, body []byte) (ask, error) {
 		a.text, a.json = "", true
 	}
 	return a, nil
+}
+
+// snake is a name in the API's other spelling, where it is the name of a member.
+var snake = regexp.MustCompile(`"[a-z]+(_[a-z]+)+"\s*:`)
+
+func camel(name []byte) []byte {
+	words := bytes.Split(name, []byte{'_'})
+	for _, w := range words[1:] {
+		w[0] -= 'a' - 'A'
+	}
+	return bytes.Join(words, nil)
 }
 
 func (d gemini) whole(a answer) string {
@@ -129,4 +142,7 @@ func (d gemini) errorEvent(typ string) string {
 	return "data: " + d.fault(http.StatusServiceUnavailable, typ, "the script says so", "") + "\r\n\r\n"
 }
 
-func (gemini) side(string, string, []byte) (string, bool) { return "", false }
+// side counts tokens.
+func (gemini) side(method, path string, body []byte) (string, bool) {
+	return fmt.Sprintf(`{"totalTokens":%d}`, len(body)/4), method == http.MethodPost && strings.HasSuffix(path, ":countTokens")
+}

@@ -67,7 +67,7 @@ func StartResponses(ctx context.Context, o Options) (*Vendor, error) {
 	return start(ctx, o, responses{})
 }
 
-// StartGemini starts a fake of Google's Gemini API (generateContent and streamGenerateContent of any version and model). It runs until
+// StartGemini starts a fake of Google's Gemini API (generateContent, streamGenerateContent and countTokens of any version and model). It runs until
 // ctx ends or Close.
 func StartGemini(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, gemini{}) }
 
