@@ -382,6 +382,7 @@ type ToolCall struct {
 	Name      string
 	Arguments Digest // zero: not known, or not yet
 	Complete  bool   // all of it was seen
+	Withheld  bool   `json:",omitempty"` // a rule denied or quarantined it: the client did not get it
 }
 
 // Digest is the SHA-256 of a value's canonical JSON (strictjson.Digest). Zero stands for none.

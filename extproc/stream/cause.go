@@ -1,5 +1,11 @@
 package stream
 
+import (
+	"slices"
+
+	"bartizan/filters"
+)
+
 // joinRequest finds out what a tools/call would carry out, be it admitted or not, which tool results a request to a model
 // brings, and which try of its turn that is, before rules read it. At the endpoint for all servers nothing is carried out: that is left to the requests that follow from it.
 func (m *Machine) joinRequest(admitted bool) {
@@ -13,7 +19,7 @@ func (m *Machine) joinRequest(admitted bool) {
 	}
 }
 
-// joinAnswer tells of the tool calls in a model's answer as they become complete, before the bytes pass that complete them: the
+// joinAnswer tells of the tool calls in a model's answer as they become complete and pass, before the bytes pass that complete them: the
 // tools/call may come to another replica at once. At the end of the answer it tells of all.
 func (m *Machine) joinAnswer(end bool) {
 	calls := m.x.Response.ToolCalls
@@ -21,8 +27,8 @@ func (m *Machine) joinAnswer(end bool) {
 	for next < len(calls) && (end || calls[next].Complete) {
 		next++
 	}
-	if next > m.asked {
-		m.cfg.Causes.Asked(&m.x, calls[m.asked:next])
-		m.asked = next
+	came := slices.DeleteFunc(slices.Clone(calls[m.asked:next]), func(c filters.ToolCall) bool { return c.Withheld })
+	if m.asked = next; len(came) > 0 {
+		m.cfg.Causes.Asked(&m.x, came)
 	}
 }

@@ -89,3 +89,11 @@ func quote(text []byte) []byte {
 	q, _ := jsontext.AppendQuote(nil, text)
 	return q
 }
+
+// Masked is the data of the block with what the masks match masked: a text, or JSON.
+func Masked(b *filters.Block, masks ...*regexp.Regexp) []byte {
+	if !isJSON(b) {
+		return apply(b.Data, spans(b.Data, masks))
+	}
+	return mask(b, masks)
+}

@@ -298,6 +298,9 @@ func (e *event) toolCalls() {
 		}
 		e.str("id", c.ID, limitName)
 		e.str("name", c.Name, limitName)
+		if c.Withheld {
+			e.bool("withheld", true)
+		}
 		e.buf = append(e.buf, '}')
 	}
 	e.end(list, ']')

@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"strings"
-
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/sse"
@@ -11,11 +9,14 @@ import (
 
 // reading reads one answer into x.
 type reading struct {
-	x     *filters.Exchange
-	usage usage
-	calls answer.Calls
-	piece []byte // the one of the arguments in the event at hand
+	x      *filters.Exchange
+	usage  usage
+	calls  answer.Calls
+	piece  []byte // the one of the arguments in the event at hand
+	extras int64  // parts so far that are no content blocks
 }
+
+var _ answer.Dialect = (*reading)(nil)
 
 // found is what one event, or one JSON body, says.
 type found struct {
@@ -25,14 +26,13 @@ type found struct {
 	index                  int64
 	piece                  []byte // of the arguments of the call at index
 	usage                  usage
+	parts                  *answer.Event
+	opaque                 bool // an event of a type that carries no content, or that nobody knows yet
 }
 
-// Event reads an event of a stream by the type in its data, which is what the SDKs go by; the event's name repeats it.
-func (r *reading) Event(d *strictjson.Decoder, _ []byte) error { return r.Body(d) }
-
-// Body reads a message, an event or an error: no member means different things in them.
-func (r *reading) Body(d *strictjson.Decoder) error {
-	f := found{usage: r.usage, piece: r.piece[:0]}
+// ReadEvent reads an event of a stream by the type in its data, which is what the SDKs go by; the event's name repeats it.
+func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
+	f := found{usage: r.usage, piece: r.piece[:0], parts: e}
 	for name := range d.Object() {
 		f.member(d, name)
 	}
@@ -40,7 +40,24 @@ func (r *reading) Body(d *strictjson.Decoder) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	r.apply(f)
+	r.apply(&f)
+	if f.opaque {
+		e.Pieces = e.Pieces[:0]
+	}
+	e.Quiet, e.Last = f.kind == "ping", f.kind == "error"
+	return nil
+}
+
+// ReadBody reads a message or an error: no member means something else in them than in an event.
+func (r *reading) ReadBody(d *strictjson.Decoder, e *answer.Event) error {
+	f := found{usage: r.usage, parts: e}
+	for name := range d.Object() {
+		f.member(d, name)
+	}
+	if err := d.End(); err != nil {
+		return err
+	}
+	r.apply(&f)
 	return nil
 }
 
@@ -52,6 +69,7 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 		answer.SetName(&f.model, d.MaybeText())
 	case "stop_reason":
 		answer.SetName(&f.stop, d.MaybeText())
+		f.stopped(d)
 	case "usage":
 		f.object(d, kind, f.usage.member)
 	case "message": // message_start
@@ -63,7 +81,7 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 	case "content_block": // content_block_start
 		if kind == '{' {
 			f.begins = true
-			f.block(d)
+			f.block(d, false)
 		}
 	case "content":
 		f.blocks(d, kind)
@@ -77,10 +95,15 @@ func (f *found) setKind(kind []byte) {
 	switch string(kind) {
 	case "content_block_stop":
 		f.kind = "content_block_stop"
+	case "content_block_start", "content_block_delta", "message_start", "message_delta", "message":
 	case "message_stop":
-		f.kind = "message_stop"
+		f.kind, f.opaque = "message_stop", true
 	case "error":
-		f.kind = "error"
+		f.kind, f.opaque = "error", true
+	case "ping":
+		f.kind, f.opaque = "ping", true
+	default:
+		f.opaque = true
 	}
 }
 
@@ -101,13 +124,23 @@ func (f *found) message(d *strictjson.Decoder, name []byte) {
 	}
 }
 
-// delta reads a piece of a call's arguments, or what a message_delta adds to the message.
+// delta reads a piece of a block, or what a message_delta adds to the message.
 func (f *found) delta(d *strictjson.Decoder, name []byte) {
-	if string(name) == "partial_json" {
+	switch string(name) {
+	case "partial_json":
 		f.piece = append(f.piece, d.MaybeText()...)
-		return
+		f.adds(d)
+	case "text", "thinking":
+		d.Skip()
+		f.adds(d)
+	case "citation": // what it quotes comes from a document
+		f.extra(d, filters.OriginDocument)
+	case "model", "stop_reason", "usage", "content":
+		f.message(d, name)
+	case "type", "signature", "stop_sequence", "stop_details", "container", "context_management":
+	default:
+		f.extra(d, filters.OriginAssistant)
 	}
-	f.message(d, name)
 }
 
 func (f *found) failure(d *strictjson.Decoder, name []byte) {
@@ -120,41 +153,22 @@ func (f *found) blocks(d *strictjson.Decoder, kind strictjson.Kind) {
 	if kind != '[' {
 		return
 	}
-	for range d.Array() {
+	for i := range d.Array() {
 		if d.Kind() == '{' {
-			f.block(d)
+			f.index = int64(i)
+			f.block(d, true)
 		}
 	}
 }
 
-// block reads a content block of the answer and notes a tool call, be it the caller's tool or the provider's.
-func (f *found) block(d *strictjson.Decoder) {
-	call := filters.ToolCall{Complete: true}
-	isCall := false
-	for name := range d.Object() {
-		switch string(name) {
-		case "type":
-			isCall = strings.HasSuffix(string(d.MaybeText()), "tool_use")
-		case "id":
-			call.ID = answer.Name(d.MaybeText())
-		case "name":
-			call.Name = answer.Name(d.MaybeText())
-		case "input":
-			call.Arguments = answer.Digest(d.Value())
-		}
-	}
-	if isCall {
-		f.calls = answer.AddToolCall(f.calls, call)
-	}
-}
-
-func (r *reading) apply(f found) {
+func (r *reading) apply(f *found) {
 	r.usage = f.usage
 	out := &r.x.Response
 	out.Usage = f.usage.counted()
 	answer.Replace(&out.Model, f.model)
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
+	r.place(f)
 	if f.begins {
 		for _, c := range f.calls {
 			r.calls.Begin(out, f.index, filters.ToolCall{ID: c.ID, Name: c.Name}, nil)
@@ -166,6 +180,9 @@ func (r *reading) apply(f found) {
 	switch f.kind {
 	case "content_block_stop":
 		r.calls.End(out, f.index)
+		if f.parts.Judged {
+			f.parts.Add(answer.Piece{Key: answer.Key{Part: f.index}, Close: true})
+		}
 	case "message_stop":
 		out.Complete = true
 	}

@@ -44,7 +44,8 @@ func (w *whole) Cut(r filters.Refusal) []byte {
 // upstream says about a failure must reach the client, whose retries hang on its wording.
 type failure struct {
 	x    *filters.Exchange
-	p    Protocol
+	body func(held []byte) error
+	cut  func(filters.Refusal) []byte
 	held []byte
 	flow bool // too large to hold: the rest passes at once
 }
@@ -64,7 +65,7 @@ func (f *failure) Write(p []byte) ([]byte, error) {
 func (f *failure) Close() ([]byte, error) {
 	f.x.Response.Complete = true
 	if !f.flow {
-		_ = f.p.Body(strictjson.New(f.held)) // not JSON: nothing to read, and no reason to hold it back
+		_ = f.body(f.held) // not JSON: nothing to read, and no reason to hold it back
 	}
 	f.flow = true
 	return f.release(), nil
@@ -82,5 +83,5 @@ func (f *failure) Cut(r filters.Refusal) []byte {
 		return nil
 	}
 	f.flow, f.held = true, nil
-	return f.p.CutBody(r)
+	return f.cut(r)
 }

@@ -35,7 +35,7 @@ type Protocol interface {
 func New(x *filters.Exchange, p Protocol) (filters.ResponseReader, error) {
 	switch status, mediaType := x.Response.Status, x.Response.MediaType; {
 	case status >= 400:
-		return &failure{x: x, p: p}, nil
+		return &failure{x: x, body: func(held []byte) error { return p.Body(strictjson.New(held)) }, cut: p.CutBody}, nil
 	case status < 200 || status >= 300:
 		return nil, unjudged("", "status "+strconv.Itoa(status)+" is no answer of a model") // a redirect leads the caller past us
 	case mediaType == "application/json":

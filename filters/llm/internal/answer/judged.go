@@ -1,0 +1,315 @@
+package answer
+
+import (
+	"bytes"
+	"strconv"
+
+	"bartizan/filters"
+	"bartizan/filters/sse"
+	"bartizan/filters/strictjson"
+)
+
+// Judged returns the reader for the status and media type of x, whose parts judge decides about; nil: nobody does.
+func Judged(x *filters.Exchange, judge filters.AnswerJudge, d Dialect) (filters.ResponseReader, error) {
+	switch status, mediaType := x.Response.Status, x.Response.MediaType; {
+	case status >= 400:
+		return &failure{x: x, body: func(held []byte) error { return readBody(d, held) }, cut: d.CutBody}, nil
+	case status < 200 || status >= 300:
+		return nil, unjudged("", "status "+strconv.Itoa(status)+" is no answer of a model") // a redirect leads the caller past us
+	case mediaType == "application/json":
+		w := &wholeJudged{x: x, dialect: d}
+		if judge != nil {
+			w.gate = newGate(x, judge)
+		}
+		return w, nil
+	default:
+		s := &events{x: x, dialect: d}
+		if mediaType != "text/event-stream" {
+			if s.other = framing(d, mediaType); s.other == nil {
+				return nil, unjudged("", "media type "+strconv.Quote(mediaType[:min(len(mediaType), 100)])+" is no answer of a model")
+			}
+		}
+		if judge != nil {
+			s.gate = newGate(x, judge)
+		}
+		return s, nil
+	}
+}
+
+func framing(d Dialect, mediaType string) Framing {
+	if f, ok := d.(Framed); ok {
+		return f.Framing(mediaType)
+	}
+	return nil
+}
+
+func readBody(d Dialect, body []byte) error {
+	e := &Event{Event: sse.Event{Data: body, Raw: body}}
+	return d.ReadBody(strictjson.New(body), e)
+}
+
+// events passes the events of a stream on as they are decided. Without a judge each passes as soon as it is whole.
+type events struct {
+	x       *filters.Exchange
+	dialect Dialect
+	sse     sse.Reader
+	other   Framing // in the place of sse; nil: none
+	gate    *gate   // nil: nobody judges
+	out     passing // of the chunk at hand
+	json    strictjson.Decoder
+	event   Event
+	queue   []Event // they wait for the decision about the first
+	waiting int     // bytes of them
+	open    bool    // what was passed last did not end its event
+}
+
+// framing is what cuts the stream.
+func (s *events) framing() Framing {
+	if s.other != nil {
+		return s.other
+	}
+	return &s.sse
+}
+
+// Write returns what may pass now. With an error it is what stands before the fault.
+func (s *events) Write(p []byte) ([]byte, error) {
+	s.out = passing{p: p, split: s.framing().Buffered() > 0}
+	err := s.feed(p)
+	if s.framing().Err() != nil && err == nil {
+		err = unjudged("", "an event is larger than "+strconv.Itoa(sse.DefaultLimit>>20)+" MiB")
+	}
+	return s.passed(err)
+}
+
+// feed reads the events of a chunk, up to the first that is bad. Through an interface the loop would cost memory.
+func (s *events) feed(p []byte) (err error) {
+	if s.other != nil {
+		return s.feedOther(p)
+	}
+	for e := range s.sse.Feed(p) {
+		if err == nil {
+			err = s.read(e)
+		}
+	}
+	return err
+}
+
+func (s *events) feedOther(p []byte) (err error) {
+	for e := range s.other.Feed(p) {
+		if err == nil {
+			err = s.read(e)
+		}
+	}
+	return err
+}
+
+// Close drops an event that was cut off within its data, as a client does, and passes one that only lacks its blank line:
+// there are servers that end so, and clients that read it.
+func (s *events) Close() ([]byte, error) {
+	e, whole := s.framing().Close()
+	s.out = passing{split: true}
+	err := s.read(e)
+	switch {
+	case err == nil:
+		s.open = len(e.Raw) > 0 && !whole && len(s.queue) == 0
+	case !whole:
+		err = nil
+	}
+	if err == nil && s.gate != nil {
+		if err = s.gate.end(); err == nil {
+			err = s.release()
+		}
+	}
+	return s.passed(err)
+}
+
+func (s *events) passed(err error) ([]byte, error) {
+	out := s.out.bytes()
+	s.out = passing{}
+	if err != nil {
+		s.queue, s.waiting = nil, 0
+		return out, upstream(err)
+	}
+	return out, nil
+}
+
+// Cut ends the stream behind what has passed.
+func (s *events) Cut(r filters.Refusal) []byte {
+	end := s.dialect.CutEvent(r)
+	if s.open {
+		return append([]byte("\n\n"), end...)
+	}
+	return end
+}
+
+// Held is how many bytes are held back.
+func (s *events) Held() int64 {
+	n := s.framing().Buffered() + s.waiting
+	if s.gate != nil {
+		n += s.gate.held
+	}
+	return int64(n)
+}
+
+// read reads an event, and passes what is decided with it.
+func (s *events) read(raw sse.Event) error {
+	if !raw.Fires() {
+		s.out.pass(raw.Raw)
+		return nil
+	}
+	e := &s.event
+	*e = Event{Event: raw, Judged: s.gate != nil, Pieces: e.Pieces[:0]}
+	if len(raw.Data) > 0 {
+		s.json.Reset(raw.Data)
+		if err := s.dialect.ReadEvent(&s.json, e); err != nil {
+			return err
+		}
+	}
+	s.x.Response.Events++
+	if s.gate == nil || e.Quiet && len(e.Pieces) == 0 {
+		s.out.pass(raw.Raw)
+		return nil
+	}
+	if err := s.gate.take(e); err != nil {
+		return err
+	}
+	if len(s.queue) == 0 && s.gate.ready(e) {
+		return s.pass(e)
+	}
+	if s.waiting += len(raw.Raw) + perQueued; s.waiting+s.gate.held > MaxHeld {
+		return tooMuch()
+	}
+	s.queue = append(s.queue, e.own())
+	return s.release()
+}
+
+// release passes the events at the head of the queue that are decided.
+func (s *events) release() error {
+	n := 0
+	for ; n < len(s.queue) && s.gate.ready(&s.queue[n]); n++ {
+		e := &s.queue[n]
+		s.waiting -= len(e.Raw) + perQueued
+		s.out.copying()
+		if err := s.pass(e); err != nil {
+			return err
+		}
+	}
+	clear(s.queue[:n])
+	if s.queue = s.queue[n:]; len(s.queue) == 0 {
+		s.queue = nil
+	}
+	return nil
+}
+
+func (s *events) pass(e *Event) error {
+	changed, err := s.gate.conclude(e)
+	switch {
+	case err != nil:
+		return err
+	case changed:
+		s.out.copying()
+		s.out.own = s.dialect.WriteEvent(s.out.own, e)
+	default:
+		s.out.pass(e.Raw)
+	}
+	return nil
+}
+
+// own is the event in memory of its own.
+func (e *Event) own() Event {
+	out := *e
+	out.Raw, out.Name, out.ID = bytes.Clone(e.Raw), bytes.Clone(e.Name), nil
+	if at := bytes.Index(e.Raw, e.Data); at >= 0 {
+		out.Data = out.Raw[at : at+len(e.Data)]
+	} else {
+		out.Data = bytes.Clone(e.Data)
+	}
+	out.Pieces = append([]Piece(nil), e.Pieces...)
+	return out
+}
+
+// passing collects what passes of a chunk: the beginning of the chunk itself, as long as that is all.
+type passing struct {
+	p     []byte
+	n     int    // bytes of p that pass
+	own   []byte // what passes
+	split bool   // it is not the beginning of p
+}
+
+func (o *passing) pass(raw []byte) {
+	if o.split {
+		o.own = append(o.own, raw...)
+	} else {
+		o.n += len(raw)
+	}
+}
+
+// copying says that something else passes, or something not.
+func (o *passing) copying() {
+	if !o.split {
+		o.split = true
+		o.own = append(o.own, o.p[:o.n]...)
+	}
+}
+
+func (o *passing) bytes() []byte {
+	if o.split {
+		return o.own
+	}
+	return o.p[:o.n:o.n]
+}
+
+// wholeJudged holds a JSON answer until it is complete, read and judged.
+type wholeJudged struct {
+	x       *filters.Exchange
+	dialect Dialect
+	gate    *gate // nil: nobody judges
+	held    []byte
+	done    bool // the answer has been passed on
+}
+
+func (w *wholeJudged) Write(p []byte) ([]byte, error) {
+	if len(w.held)+len(p) > MaxBody {
+		w.held = nil
+		return nil, unjudged("", "it is larger than "+strconv.Itoa(MaxBody>>20)+" MiB")
+	}
+	w.held = append(w.held, p...)
+	return nil, nil
+}
+
+func (w *wholeJudged) Close() ([]byte, error) {
+	out, err := w.judged()
+	w.held = nil
+	if err != nil {
+		return nil, upstream(err)
+	}
+	w.x.Response.Complete, w.done = true, true
+	return out, nil
+}
+
+func (w *wholeJudged) judged() ([]byte, error) {
+	e := &Event{Event: sse.Event{Data: w.held, Raw: w.held}, Judged: w.gate != nil}
+	if err := w.dialect.ReadBody(strictjson.New(w.held), e); err != nil || w.gate == nil {
+		return w.held, err
+	}
+	if err := w.gate.take(e); err != nil {
+		return nil, err
+	}
+	if err := w.gate.end(); err != nil {
+		return nil, err
+	}
+	if changed, err := w.gate.conclude(e); err != nil || !changed {
+		return w.held, err
+	}
+	return w.dialect.WriteBody(e), nil
+}
+
+func (w *wholeJudged) Cut(r filters.Refusal) []byte {
+	if w.done {
+		return nil
+	}
+	return w.dialect.CutBody(r)
+}
+
+// Held is how many bytes are held back.
+func (w *wholeJudged) Held() int64 { return int64(len(w.held)) }
