@@ -60,6 +60,7 @@ func TestCause(t *testing.T) {
 		{"by id, another tool", toolsCall(ana, "toolu_1", "update_sales", arguments), filters.Cause{Match: "id", ID: "toolu_1", Uses: 1}},
 		{"by arguments, the newest", toolsCall(ana, "", "query_sales", arguments), filters.Cause{Match: "arguments", ID: "toolu_2", Exact: true, Uses: 1}},
 		{"an id that no model gave", toolsCall(ana, "toolu_9", "list.all", ``), filters.Cause{Match: "arguments", ID: "toolu_3", Exact: true, Uses: 1}},
+		{"a tool of a namespace", toolsCall(ana, "", "update", ``), filters.Cause{Match: "arguments", ID: "call_4", Exact: true, Uses: 1}},
 		{"arguments that no model gave", toolsCall(ana, "", "query_sales", `{"region":"US"}`), filters.Cause{Match: "unknown"}},
 		{"a tool that no model named", toolsCall(ana, "", "update_sales", arguments), filters.Cause{Match: "unknown"}},
 		{"another identity", toolsCall(bo, "toolu_1", "query_sales", arguments), filters.Cause{Match: "unknown"}},
@@ -69,7 +70,7 @@ func TestCause(t *testing.T) {
 			m := New(newClock().time, nil)
 			m.Asked(answerTo(ana, "turn-1"), []filters.ToolCall{
 				asks("toolu_1", "mcp__warehouse__query_sales", arguments), asks("toolu_2", "mcp_warehouse_query_sales", arguments),
-				asks("toolu_3", "mcp__warehouse__list_all", `{}`),
+				asks("toolu_3", "mcp__warehouse__list_all", `{}`), asks("call_4", "mcp__warehouse/update", `{}`),
 			})
 			if c.want.ID != "" {
 				c.want.Decision, c.want.Provider, c.want.Model = "turn-1", "anthropic", "claude-sonnet-5"

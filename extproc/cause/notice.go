@@ -31,11 +31,12 @@ type Asked struct {
 }
 
 // names tells whether the tool of an MCP server is meant. Clients put the server before it, in a name of their own choosing:
-// mcp__<server>__<tool> (Claude Code, Codex), mcp_<server>_<tool> (Gemini CLI); and what model APIs do not take in a name becomes "_".
+// mcp__<server>__<tool> (Claude Code), mcp_<server>_<tool> (Gemini CLI), or as the namespace of the tool (Codex), which a slash ends here;
+// and what model APIs do not take in a name becomes "_".
 func (a *Asked) names(tool string) bool {
 	tool = strings.Map(plain, tool)
 	server, ok := strings.CutSuffix(a.Tool, tool)
-	return ok && tool != "" && (server == "" || strings.HasSuffix(server, "__") || geminiServer(server))
+	return ok && tool != "" && (server == "" || strings.HasSuffix(server, "/") || strings.HasSuffix(server, "__") || geminiServer(server))
 }
 
 func geminiServer(prefix string) bool {

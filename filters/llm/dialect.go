@@ -90,7 +90,12 @@ func dialects() []Dialect {
 		},
 		{
 			Name: "openai", Codec: openai.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
-			Operations: []Operation{{Name: "chat.completions", Method: "POST", Path: "/v1/chat/completions"}},
+			Operations: []Operation{
+				{Name: "chat.completions", Method: "POST", Path: "/v1/chat/completions"},
+				{Name: "responses", Method: "POST", Path: "/v1/responses"},
+				{Name: "responses.input_tokens", Method: "POST", Path: "/v1/responses/input_tokens"},
+				{Name: "responses.compact", Method: "POST", Path: "/v1/responses/compact"},
+			},
 		},
 	}
 }

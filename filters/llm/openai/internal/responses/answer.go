@@ -2,12 +2,226 @@ package responses
 
 import (
 	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/strictjson"
 )
 
-type reading struct{ x *filters.Exchange }
+// reading reads one answer into x.
+type reading struct {
+	x        *filters.Exchange
+	calls    map[int64]int // place in Response.ToolCalls by the place in the output
+	searches int64         // seen, where the provider does not count them itself
+	id       string        // of the response
+	next     int64         // the sequence number that the next event has
+}
 
-func (r *reading) Event(d *strictjson.Decoder, data []byte) error { return nil }
-func (r *reading) Body(d *strictjson.Decoder) error               { return nil }
-func (r *reading) CutEvent(why filters.Refusal) []byte            { return nil }
-func (r *reading) CutBody(why filters.Refusal) []byte             { return nil }
+// found is what one event, or one JSON body, says.
+type found struct {
+	kind, id, model, status, reason, err string
+	code                                 string // of an event of type error
+	sequence, index                      int64
+	items                                []output // of the event one, at index; of a response all
+	usage                                filters.Usage
+	searches                             int64 // that the provider counts; -1: it does not
+}
+
+// Event reads an event of a stream by the type in its data, which is what the SDKs go by; the event's name repeats it.
+func (r *reading) Event(d *strictjson.Decoder, _ []byte) error {
+	f := found{usage: r.x.Response.Usage, sequence: r.next, searches: -1}
+	for name := range d.Object() {
+		switch kind := d.Kind(); string(name) {
+		case "type":
+			f.setKind(d.MaybeText())
+		case "sequence_number":
+			f.sequence, _ = d.MaybeInt64()
+		case "output_index":
+			f.index, _ = d.MaybeInt64()
+		case "item":
+			if kind == '{' {
+				f.items = append(f.items, readOutput(d))
+			}
+		case "response":
+			object(d, kind, f.response)
+		case "error":
+			object(d, kind, f.failure)
+		case "code":
+			answer.SetName(&f.code, d.MaybeText())
+		}
+	}
+	if err := d.End(); err != nil {
+		return err
+	}
+	r.next = f.sequence + 1
+	r.apply(f)
+	return nil
+}
+
+// Body reads a response, or an error.
+func (r *reading) Body(d *strictjson.Decoder) error {
+	f := found{kind: "response.completed", usage: r.x.Response.Usage, searches: -1}
+	for name := range d.Object() {
+		f.response(d, name)
+	}
+	if err := d.End(); err != nil {
+		return err
+	}
+	r.apply(f)
+	return nil
+}
+
+// setKind keeps only the types that matter, so that the many deltas cost no memory.
+func (f *found) setKind(kind []byte) {
+	for _, k := range [...]string{
+		"response.output_item.added", "response.output_item.done", "response.completed", "response.incomplete", "response.failed", "error",
+	} {
+		if string(kind) == k {
+			f.kind = k
+		}
+	}
+}
+
+// object reads the members of an object. Anything else, of a version to come, is skipped by the loop around it.
+func object(d *strictjson.Decoder, kind strictjson.Kind, member func(d *strictjson.Decoder, name []byte)) {
+	if kind != '{' {
+		return
+	}
+	for name := range d.Object() {
+		member(d, name)
+	}
+}
+
+func (f *found) response(d *strictjson.Decoder, name []byte) {
+	switch kind := d.Kind(); string(name) {
+	case "id":
+		answer.SetName(&f.id, d.MaybeText())
+	case "model":
+		answer.SetName(&f.model, d.MaybeText())
+	case "status":
+		answer.SetName(&f.status, d.MaybeText())
+	case "incomplete_details":
+		object(d, kind, func(d *strictjson.Decoder, name []byte) {
+			if string(name) == "reason" {
+				answer.SetName(&f.reason, d.MaybeText())
+			}
+		})
+	case "error":
+		object(d, kind, f.failure)
+	case "usage":
+		object(d, kind, f.count)
+	case "tool_usage":
+		object(d, kind, f.tools)
+	case "output":
+		if kind != '[' {
+			return
+		}
+		for range d.Array() {
+			f.items = append(f.items, readOutput(d))
+		}
+	}
+}
+
+// failure reads an error's code, which says more than its type, where it has one.
+func (f *found) failure(d *strictjson.Decoder, name []byte) {
+	switch string(name) {
+	case "code":
+		answer.SetName(&f.err, d.MaybeText())
+	case "type":
+		if kind := d.MaybeText(); f.err == "" {
+			answer.SetName(&f.err, kind)
+		}
+	}
+}
+
+// count reads usage. What was read from and written to a cache is part of the input, and what was spent on reasoning of the output.
+func (f *found) count(d *strictjson.Decoder, name []byte) {
+	switch string(name) {
+	case "input_tokens":
+		answer.SetTokens(d, &f.usage.Input)
+	case "output_tokens":
+		answer.SetTokens(d, &f.usage.Output)
+	case "cached_tokens":
+		answer.SetTokens(d, &f.usage.CacheRead)
+	case "cache_write_tokens":
+		answer.SetTokens(d, &f.usage.CacheCreation)
+	case "reasoning_tokens":
+		answer.SetTokens(d, &f.usage.Reasoning)
+	case "input_tokens_details", "output_tokens_details":
+		object(d, d.Kind(), f.count)
+	}
+}
+
+func (f *found) tools(d *strictjson.Decoder, name []byte) {
+	if string(name) != "web_search" {
+		return
+	}
+	object(d, d.Kind(), func(d *strictjson.Decoder, name []byte) {
+		if string(name) == "num_requests" {
+			answer.SetTokens(d, &f.searches)
+		}
+	})
+}
+
+func (r *reading) apply(f found) {
+	out := &r.x.Response
+	searches := out.Usage.WebSearches
+	out.Usage = f.usage
+	answer.Replace(&r.id, f.id)
+	answer.Replace(&out.Model, f.model)
+	answer.Replace(&out.Error, f.err)
+	switch f.kind {
+	case "response.output_item.added":
+		for _, item := range f.items {
+			r.begin(f.index, item)
+		}
+	case "response.output_item.done":
+		for _, item := range f.items {
+			r.complete(f.index, item)
+		}
+	case "response.completed", "response.incomplete", "response.failed":
+		for i, item := range f.items {
+			r.complete(int64(i), item)
+		}
+		answer.Replace(&out.StopReason, f.status)
+		answer.Replace(&out.StopReason, f.reason)
+		out.Complete = true
+	case "error":
+		answer.Replace(&out.Error, f.code)
+	}
+	if out.Usage.WebSearches = max(searches, r.searches); f.searches >= 0 {
+		out.Usage.WebSearches = f.searches
+	}
+}
+
+// begin notes a call whose arguments are still to come.
+func (r *reading) begin(index int64, item output) (place int, ok bool) {
+	if place, ok := r.calls[index]; ok || !isCall(item.kind) {
+		return place, ok
+	}
+	out := &r.x.Response
+	place = len(out.ToolCalls)
+	out.ToolCalls = answer.AddToolCall(out.ToolCalls, filters.ToolCall{ID: item.call(), Name: item.tool()})
+	if len(out.ToolCalls) == place {
+		return 0, false
+	}
+	if r.calls == nil {
+		r.calls = map[int64]int{}
+	}
+	r.calls[index] = place
+	return place, true
+}
+
+// complete notes a call with its arguments. A response repeats at its end what its stream has told.
+func (r *reading) complete(index int64, item output) {
+	place, ok := r.begin(index, item)
+	if !ok {
+		return
+	}
+	call := &r.x.Response.ToolCalls[place]
+	if call.Complete {
+		return
+	}
+	call.Complete, call.Arguments = true, answer.Digest(item.data)
+	if item.search {
+		r.searches++
+	}
+}

@@ -14,7 +14,6 @@ import (
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/llm/internal/request"
-	"bartizan/filters/llm/openai/internal/fault"
 )
 
 // Codec implements filters.Codec.
@@ -22,7 +21,8 @@ type Codec struct{}
 
 var _ filters.Codec = Codec{}
 
-// Treat edits plain texts. Other content has no form for a notice.
+// Treat edits texts and JSON, and puts a text in the place of images, audio and files. Tool definitions, whole items of unknown types and
+// what the provider has sealed have no form for a notice.
 func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment) error {
 	return request.Treat(x, body, treatments, func(b *filters.Block, quoted string) string {
 		if b.Role == "assistant" {
@@ -35,9 +35,4 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 // Response reads the answer to x.
 func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.ResponseReader, error) {
 	return answer.New(x, &reading{x: x})
-}
-
-// Refuse renders r.
-func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
-	return fault.Reply(r)
 }

@@ -29,8 +29,10 @@ func (r *reader) part(block filters.Block) {
 		switch string(name) {
 		case "type":
 			kind = r.String()
-		case "text", "refusal", "filename", "encrypted_content":
+		case "text", "refusal", "filename":
 			r.text("text/plain", block)
+		case "encrypted_content":
+			r.sealed(block)
 		case "image_url", "file_data":
 			if r.Kind() == '"' {
 				r.AddDataURI(block)
@@ -42,7 +44,7 @@ func (r *reader) part(block filters.Block) {
 		case "file_id":
 			r.file()
 		case "input_audio":
-			r.some(block)
+			r.audio(block)
 		case "annotations": // what the text cites: titles and addresses of pages, names of files
 			r.some(block)
 		case "stdout", "stderr": // of a shell
@@ -57,6 +59,9 @@ func (r *reader) part(block filters.Block) {
 			r.Blocks[i].Origin = filters.OriginDocument
 		}
 	}
+	if kind != "" && kind != "computer_screenshot" { // in whose place no text may stand
+		r.Part(first, mark)
+	}
 }
 
 func knownPart(kind string) bool {
@@ -66,6 +71,32 @@ func knownPart(kind string) bool {
 		return true
 	}
 	return false
+}
+
+// audio reads {data, format}.
+func (r *reader) audio(block filters.Block) {
+	if r.Kind() != '{' {
+		r.some(block)
+		return
+	}
+	format, first := "", len(r.Blocks)
+	for name := range r.Object() {
+		switch string(name) {
+		case "data":
+			r.text("audio/", block)
+		case "format":
+			format = string(r.MaybeText())
+		}
+	}
+	if len(r.Blocks) > first && r.Blocks[first].MediaType == "audio/" {
+		r.Blocks[first].MediaType += format
+	}
+}
+
+// sealed collects what only the provider can read.
+func (r *reader) sealed(block filters.Block) {
+	block.Signed = true
+	r.text("application/octet-stream", block)
 }
 
 // text collects a string as the media type. A null is as good as nothing, anything else is kept as JSON.
@@ -96,6 +127,6 @@ func (r *reader) some(block filters.Block) {
 // file declares content that lies at the provider.
 func (r *reader) file() {
 	if id := r.MaybeText(); len(id) > 0 {
-		r.declare("file", string(id))
+		r.declare(filters.DeclaresFile, string(id))
 	}
 }

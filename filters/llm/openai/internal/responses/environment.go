@@ -6,13 +6,10 @@ import (
 	"bartizan/filters"
 )
 
-// environment reads where the provider runs code: a container by its id, {type, file_ids, network_policy, skills} of one that is made,
-// {container_id} of one that exists; or the caller's own machine, which is no container.
+// environment reads where the provider runs code: {type, file_ids, network_policy, skills} of a container that is made, {container_id}
+// of one that exists; or the caller's own machine, which is no container.
 func (r *reader) environment() {
 	if r.Kind() != '{' {
-		if id := r.MaybeText(); len(id) > 0 {
-			r.declare("container", string(id))
-		}
 		return
 	}
 	kind, id := "", ""
@@ -23,7 +20,7 @@ func (r *reader) environment() {
 		case "container_id":
 			id = string(r.MaybeText())
 		case "file_ids":
-			r.each("file")
+			r.each(filters.DeclaresFile)
 		case "network_policy":
 			r.network()
 		case "skills":
@@ -36,7 +33,7 @@ func (r *reader) environment() {
 		}
 	}
 	if kind != "local" {
-		r.declare("container", cmp.Or(id, kind))
+		r.declare(filters.DeclaresContainer, cmp.Or(id, kind))
 	}
 }
 
@@ -66,11 +63,11 @@ func (r *reader) network() {
 		case "type":
 			kind = r.String()
 		case "allowed_domains":
-			domains += r.each("network")
+			domains += r.each(filters.DeclaresNetwork)
 		}
 	}
 	if domains == 0 && kind != "disabled" {
-		r.declare("network", kind)
+		r.declare(filters.DeclaresNetwork, kind)
 	}
 }
 
@@ -93,7 +90,7 @@ func (r *reader) skill() {
 			r.archive()
 		}
 	}
-	r.declare("skill", cmp.Or(id, name))
+	r.declare(filters.DeclaresSkill, cmp.Or(id, name))
 }
 
 // archive reads {type, media_type, data} of a skill's files.

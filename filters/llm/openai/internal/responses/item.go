@@ -42,7 +42,7 @@ func (r *reader) item() {
 		return
 	}
 	if it.reference() {
-		r.declare("history", it.id)
+		r.declare(filters.DeclaresHistory, it.id)
 		return
 	}
 	if it.kind == "" && it.role != "" { // a message needs no type
@@ -62,7 +62,7 @@ func (r *reader) itemMember(name string) {
 	case "content", "summary":
 		r.content(filters.Block{})
 	case "encrypted_content":
-		r.text("application/octet-stream", filters.Block{})
+		r.sealed(filters.Block{})
 	case "arguments": // JSON inside of a string; of a search for tools as it is
 		r.text("application/json", call)
 	case "input", "code", "revised_prompt":
@@ -115,12 +115,11 @@ func (r *reader) settle(it item, blocks []filters.Block, tools []filters.Tool) {
 			tools[i].Name, tools[i].Type = joined(it.server, tools[i].Name), "mcp"
 		}
 	case isCall(it.kind):
-		role, origin, id = "assistant", filters.OriginToolCall, cmp.Or(it.callID, it.id)
-		tool = toolName(it.kind, cmp.Or(it.namespace, it.server), it.name)
-		r.calls[id] = tool
+		role, origin, id, tool = "assistant", filters.OriginToolCall, it.call(), it.tool()
+		r.Called(id, tool)
 	case isOutput(it.kind):
-		role, origin, id = "tool", filters.OriginToolResult, cmp.Or(it.callID, it.id)
-		tool = cmp.Or(r.calls[id], joined(it.namespace, it.name), id)
+		role, origin, id = "tool", filters.OriginToolResult, it.call()
+		tool = joined(it.namespace, it.name)
 	case it.kind == "reasoning", it.kind == "compaction":
 		role, origin = "assistant", filters.OriginAssistant
 	}
@@ -133,9 +132,18 @@ func (r *reader) settle(it item, blocks []filters.Block, tools []filters.Tool) {
 		if b.Origin == "" || origin == filters.OriginToolResult { // what comes through a tool stays a tool's, even a document
 			b.Origin = origin
 		}
+		if b.Origin == filters.OriginToolResult && it.kind == "image_generation_call" {
+			b.MediaType = "application/octet-stream"
+		}
 		b.Role, b.Name, b.CallID = role, tool, id
 	}
 }
+
+// call is the id by which a call and its result name each other.
+func (it *item) call() string { return cmp.Or(it.callID, it.id) }
+
+// tool names the tool of a call.
+func (it *item) tool() string { return toolName(it.kind, cmp.Or(it.namespace, it.server), it.name) }
 
 func originOf(role string) filters.Origin {
 	switch role {

@@ -9,7 +9,7 @@ import (
 //
 // The model must be named, also where the API would take it from a stored prompt: else no rule about models would see it.
 func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
-	r := &reader{Builder: request.New(x, body), calls: map[string]string{}}
+	r := &reader{request.New(x, body)}
 	for name := range r.Fields() {
 		r.member(string(name))
 	}
@@ -17,10 +17,7 @@ func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 }
 
 // reader reads one request.
-type reader struct {
-	*request.Builder
-	calls map[string]string // the tools of the calls in the input, by the calls' ids
-}
+type reader struct{ *request.Builder }
 
 // member reads a member of the request. All but model may be null, as if absent.
 func (r *reader) member(name string) {
@@ -59,24 +56,19 @@ func (r *reader) member(name string) {
 	}
 }
 
-// elsewhere reads a member that brings in what the gateway has not seen: turns and instructions that lie at the provider, or an answer
-// that nobody reads while it is made.
+// elsewhere reads a member that brings in turns and instructions that lie at the provider.
 func (r *reader) elsewhere(name string) {
 	switch name {
 	case "previous_response_id":
-		r.declare("history", r.String())
+		r.declare(filters.DeclaresHistory, r.String())
 	case "conversation":
 		if r.Kind() == '"' {
-			r.declare("history", r.String())
+			r.declare(filters.DeclaresHistory, r.String())
 		} else {
 			r.stored()
 		}
 	case "prompt":
 		r.stored()
-	case "background":
-		if r.Bool() {
-			r.declare("background", "")
-		}
 	}
 }
 
@@ -101,7 +93,7 @@ func (r *reader) stored() {
 			}
 		}
 	}
-	r.declare("history", id)
+	r.declare(filters.DeclaresHistory, id)
 }
 
 // format reads the shape that the answer is to have: the names and descriptions of its schema are read by the model.

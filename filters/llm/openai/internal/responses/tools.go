@@ -25,8 +25,7 @@ func toolName(kind, group, name string) string {
 
 // tools reads a list of tools, wherever it stands: in the request, in items that add tools or answer a search for them, in a namespace.
 func (r *reader) tools() {
-	if r.Kind() != '[' {
-		r.some(filters.Block{Origin: filters.OriginToolDefinition})
+	if r.Null() {
 		return
 	}
 	for range r.Array() {
@@ -38,6 +37,7 @@ func (r *reader) tools() {
 type tool struct {
 	kind, name, server, connector, url string
 	only                               []string // of a server's tools; nil: all
+	addresses                          int      // of a server that are given
 }
 
 // tool reads one tool.
@@ -53,9 +53,9 @@ func (r *reader) tool() {
 		case "server_label":
 			t.server = string(r.MaybeText())
 		case "server_url":
-			t.url = string(r.MaybeText())
+			r.address(&t, &t.url)
 		case "connector_id", "tunnel_id":
-			t.connector = string(r.MaybeText())
+			r.address(&t, &t.connector)
 		case "allowed_tools":
 			if r.Null() {
 				break
@@ -76,6 +76,16 @@ func (r *reader) tool() {
 	r.provide(t, r.Blocks[first:], r.LLM.Tools[tools:])
 }
 
+// address reads where a server is. Of two addresses nobody knows which the provider takes.
+func (r *reader) address(t *tool, to *string) {
+	if text := r.MaybeText(); len(text) > 0 {
+		*to = string(text)
+		if t.addresses++; t.addresses > 1 {
+			r.Fail("want one of server_url, connector_id and tunnel_id")
+		}
+	}
+}
+
 // toolMember collects a member that the model reads, or that switches something on.
 func (r *reader) toolMember(name string) {
 	definition := filters.Block{Origin: filters.OriginToolDefinition}
@@ -86,17 +96,23 @@ func (r *reader) toolMember(name string) {
 		r.some(definition)
 	case "tools": // of a namespace
 		r.tools()
-	case "container", "environment":
+	case "container":
+		if r.Kind() == '"' {
+			r.declare(filters.DeclaresContainer, r.String())
+		} else {
+			r.environment()
+		}
+	case "environment": // of a screen it is a word
 		r.environment()
 	case "vector_store_ids":
-		r.each("file")
+		r.each(filters.DeclaresFile)
 	case "input_image_mask":
 		if r.Kind() == '{' {
 			r.part(definition)
 		}
 	case "model": // that a tool of the provider's asks
 		if model := r.MaybeText(); len(model) > 0 {
-			r.declare("advisor_model", string(model))
+			r.declare(filters.DeclaresAdvisor, string(model))
 		}
 	}
 }
@@ -138,6 +154,6 @@ func (r *reader) provide(t tool, blocks []filters.Block, within []filters.Tool) 
 		r.Declare(filters.Declaration{Kind: filters.DeclaresMCPServer, Name: name, URL: t.url, Connector: t.connector, Tools: t.only, Pointer: at})
 	default:
 		r.Tool(filters.Tool{Name: name, Type: t.kind, Pointer: at})
-		r.Declare(filters.Declaration{Kind: "server_tool", Name: t.kind, Pointer: at})
+		r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: t.kind, Pointer: at})
 	}
 }
