@@ -14,6 +14,7 @@ import (
 	"bartizan/filters/manifest"
 	"bartizan/filters/mcp"
 	"bartizan/filters/policy"
+	"bartizan/filters/recall"
 	"bartizan/xds/bundlepb"
 )
 
@@ -90,13 +91,24 @@ func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJud
 	return b.policies.Judge(x)
 }
 
+// Memory is what a replica remembers of what it has seen. It outlives bundles, is bounded, and ends with the process.
+type Memory struct {
+	definitions *access.Memory // of MCP servers
+	blocks      *recall.Memory // of content
+}
+
+// NewMemory returns one that is empty.
+func NewMemory() *Memory { return &Memory{access.NewMemory(), recall.New(recall.DefaultLimit)} }
+
 // Compile makes a bundle ready to decide. It reports every error of the policies at once. What this replica does not know is an
 // error too: it must not be taken for something else.
 func Compile(pb *bundlepb.Bundle) (*Bundle, error) { return CompileFor(pb, llm.Codec, nil) }
 
-// CompileFor is Compile with the codecs of model dialects by their names, and with what this replica has seen of the definitions of
-// MCP servers, which outlives a bundle; nil: nothing yet.
-func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, bool), memory *access.Memory) (*Bundle, error) {
+// CompileFor is Compile with the codecs of model dialects by their names, and with what this replica remembers; nil: nothing yet.
+func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, bool), memory *Memory) (*Bundle, error) {
+	if memory == nil {
+		memory = NewMemory()
+	}
 	read, err := policies(pb.GetPolicies())
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", pb.GetVersion(), err)
@@ -105,7 +117,8 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 	if err := errs.Err(); err != nil {
 		return nil, fmt.Errorf("compile policies of commit %s: %w", pb.GetCommit(), err)
 	}
-	known, err := registry(pb, memory)
+	set.Remember(memory.blocks)
+	known, err := registry(pb, memory.definitions)
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", pb.GetVersion(), err)
 	}

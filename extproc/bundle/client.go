@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"bartizan/filters/access"
 	"bartizan/filters/llm"
 	"bartizan/xds/bundlepb"
 )
@@ -35,7 +34,7 @@ type Client struct {
 	store   Store
 	log     *slog.Logger
 	metrics *metrics
-	memory  *access.Memory
+	memory  *Memory
 
 	current atomic.Pointer[Bundle]
 	ready   chan struct{} // closed once a bundle is in force
@@ -43,7 +42,7 @@ type Client struct {
 
 // NewClient returns a client that already decides with the last good bundle of store, where there is one.
 func NewClient(nodeID string, store Store, log *slog.Logger, reg prometheus.Registerer) *Client {
-	c := &Client{nodeID: nodeID, store: store, log: log, metrics: newMetrics(reg), memory: access.NewMemory(), ready: make(chan struct{})}
+	c := &Client{nodeID: nodeID, store: store, log: log, metrics: newMetrics(reg), memory: NewMemory(), ready: make(chan struct{})}
 	c.restore()
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"cel.dev/cel-go/ext"
 
 	"bartizan/filters"
+	"bartizan/filters/recall"
 )
 
 // stringsVersion pins the strings extension, so that an update of the library does not add functions unseen.
@@ -33,6 +34,9 @@ func NewEnv(surface filters.Surface) (*Env, error) {
 	}
 	return environment(surface)
 }
+
+// Remember makes what is found in blocks be looked up in m, and kept there. It must come before the first evaluation.
+func (e *Env) Remember(m *recall.Memory) { e.schema.memory = m }
 
 // NewCallerEnv returns the environment of expressions about who calls, before a body is read: they may name identity and request.
 func NewCallerEnv() (*Env, error) { return environment("") }

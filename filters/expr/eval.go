@@ -43,9 +43,9 @@ func (e *Env) NewActivation(x *filters.Exchange) *Activation {
 	}
 	switch {
 	case e.surface == filters.SurfaceLLM && x.LLM != nil:
-		shared.body = object{typ: e.schema.llm, value: x}
+		shared.body = object{typ: e.schema.llm, value: x, meter: shared.meter}
 	case e.surface == filters.SurfaceMCP && x.MCP != nil:
-		shared.body = object{typ: e.schema.mcp, value: x}
+		shared.body = object{typ: e.schema.mcp, value: x, meter: shared.meter}
 	}
 	return (&Activation{exchange: shared}).For(e)
 }
@@ -53,7 +53,7 @@ func (e *Env) NewActivation(x *filters.Exchange) *Activation {
 // NewAnswerActivation prepares the evaluation of expressions about the answer to x, or about one message of it, which has these blocks.
 func (e *Env) NewAnswerActivation(x *filters.Exchange, blocks []filters.Block) *Activation {
 	a := e.NewActivation(x)
-	a.response = object{typ: e.root("response"), value: &message{&x.Response, blocks}}
+	a.response = object{typ: e.root("response"), value: &message{&x.Response, blocks}, meter: a.meter}
 	return a
 }
 
@@ -68,7 +68,7 @@ func (a *Activation) ForBlocks(e *Env) *Activation {
 
 // Focus makes b the block that is judged.
 func (a *Activation) Focus(b *filters.Block) {
-	*a.block = object{typ: a.block.typ, value: b}
+	*a.block = object{typ: a.block.typ, value: b, meter: a.meter}
 	*a.call = object{typ: a.call.typ, value: b}
 	if a.variables != nil {
 		clear(a.variables.read)

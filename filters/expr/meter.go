@@ -36,12 +36,15 @@ func charge(frame *interpreter.ExecutionFrame, price uint64) {
 	if tracker == nil {
 		return
 	}
-	m := tracker.Estimator.(*meter)
-	if price >= m.limit-min(tracker.ActualCost(), m.limit) {
+	tracker.Estimator.(*meter).charge(price)
+}
+
+func (m *meter) charge(price uint64) {
+	if price >= m.limit-min(m.tracker.ActualCost(), m.limit) {
 		panic(cost.LimitExceededError{}) // CEL's own way to end an evaluation: its Program recovers it
 	}
 	m.price = 1 + price
-	tracker.EvalVarArgs(nil, 0, charged{}, nil, nil)
+	m.tracker.EvalVarArgs(nil, 0, charged{}, nil, nil)
 }
 
 // pay counts work that is done outside of an evaluation, unless it would cost more than one may.

@@ -54,6 +54,7 @@ type object struct {
 	value any
 	read  []ref.Val // by field; nil where not read yet
 	later []bool    // by field: the value is not known yet; nil where all are
+	meter *meter    // pays for fields that cost more than to be read
 }
 
 var (
@@ -150,11 +151,11 @@ func (o *object) Type() ref.Type { return o.typ.celType }
 func (o *object) Value() any { return o }
 
 // newObjects makes a list of objects from a slice, with one allocation for all of them.
-func newObjects[T any](t *objectType, adapter types.Adapter, values []T) ref.Val {
+func newObjects[T any](t *objectType, adapter types.Adapter, meter *meter, values []T) ref.Val {
 	objects := make([]object, len(values))
 	list := make([]ref.Val, len(values))
 	for i := range values {
-		objects[i] = object{typ: t, value: &values[i]}
+		objects[i] = object{typ: t, value: &values[i], meter: meter}
 		list[i] = &objects[i]
 	}
 	return types.NewRefValList(adapter, list)

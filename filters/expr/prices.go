@@ -16,6 +16,10 @@ const (
 	decodeRate = 64  // decoded into characters, at four bytes each
 	writeRate  = 16  // written, or read and written: this bounds memory as well
 
+	// scanRate is what a byte costs that detectors look at: 0.05 µs of ordinary text, 1.5 µs of text that is made to look like what
+	// they look for, of which an exchange can thus bring 12 MB.
+	scanRate = 4
+
 	// needleBlock is how many bytes strings.Index verifies at the price of one: a longer needle can be made to look found at every
 	// place, since its rolling hash has no secret.
 	needleBlock = 64

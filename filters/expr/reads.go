@@ -19,6 +19,7 @@ const (
 	ReadsEnd                        // response.stop_reason, response.error of a model's answer: once all of it has come
 	ReadsContent                    // llm.blocks, mcp.blocks, mcp.arguments: until the request is judged
 
+	readsElse     // anything else of the exchange, a block's place in it among that
 	readsPresence // has() of a block's content, or the block as a whole: there is no third answer to give while the content is to come
 )
 
@@ -30,6 +31,11 @@ var laterOfBlock = []string{"text", "size", "findings"}
 
 // Reads tells what the expression and the variables that it names read.
 func (p *Program) Reads() Reads { return p.reads }
+
+// OnlyBlock tells whether the value follows from a block alone, wherever it stands: it is the same for the same block in any exchange.
+func (p *Program) OnlyBlock() bool {
+	return p.reads&perBlock != 0 && p.reads&^(perBlock|readsPresence) == 0
+}
 
 // reads finds what tree reads. Names that a macro such as exists introduces hide ours.
 func (e *Env) reads(tree ast.Expr, hidden []string) Reads {
@@ -84,8 +90,11 @@ func (e *Env) readsRoot(ident ast.Expr, field string, hidden []string) Reads {
 	}
 	switch name {
 	case "block":
-		if field == "" {
-			return ReadsBlock | readsPresence
+		switch field {
+		case "":
+			return ReadsBlock | readsPresence | readsElse
+		case "pointer":
+			return ReadsBlock | readsElse
 		}
 		return ReadsBlock
 	case "call":
@@ -105,8 +114,11 @@ func (e *Env) readsRoot(ident ast.Expr, field string, hidden []string) Reads {
 		return found
 	case string(e.surface):
 		if field == "" || field == "blocks" || field == "arguments" { // "": [mcp].exists(m, m.arguments ...)
-			return ReadsContent
+			return ReadsContent | readsElse
 		}
+		return readsElse
+	case "identity", "request":
+		return readsElse
 	}
 	return 0
 }

@@ -7,6 +7,8 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 
 	"bartizan/filters"
+	"bartizan/filters/recall"
+	"bartizan/filters/scan"
 )
 
 // Sizes to expect of a large exchange of an agent with a long history: two megabytes of text in 512 blocks, about what the
@@ -22,6 +24,7 @@ const (
 
 // schema is every object type of a surface.
 type schema struct {
+	memory                        *recall.Memory // of what was found in blocks; nil: none
 	adapter                       types.Adapter
 	identity, claimed, request    *objectType
 	llm, tool, declaration, block *objectType
@@ -51,7 +54,7 @@ func texts[T any](s *schema, name string, get func(*T) []string) field {
 }
 
 func listOf[T, F any](s *schema, name string, t *objectType, size uint64, get func(*T) []F) field {
-	return of(name, types.NewListType(t.celType), size, func(v *T) ref.Val { return newObjects(t, s.adapter, get(v)) })
+	return field{name, types.NewListType(t.celType), size, func(o *object) ref.Val { return newObjects(t, s.adapter, o.meter, get(o.value.(*T))) }}
 }
 
 func newSchema(adapter types.Adapter) *schema {
@@ -59,7 +62,7 @@ func newSchema(adapter types.Adapter) *schema {
 	s.claimed = claimedType()
 	s.identity = identityType(s)
 	s.request = requestType(s)
-	s.block = blockType()
+	s.block = blockType(s)
 	s.tool = newObjectType("Tool",
 		text("name", sizeName, func(t *filters.Tool) string { return t.Name }),
 		text("type", sizeName, func(t *filters.Tool) string { return t.Type }))
@@ -135,7 +138,7 @@ func requestType(s *schema) *objectType {
 
 // blockType reads blocks. text is the block's data as it stands, which for binary content is base64: what a media type claims does
 // not hide anything from a rule.
-func blockType() *objectType {
+func blockType(s *schema) *objectType {
 	return newObjectType("Block",
 		text("role", sizeName, func(b *filters.Block) string { return b.Role }),
 		text("origin", sizeName, func(b *filters.Block) string { return string(b.Origin) }),
@@ -144,7 +147,23 @@ func blockType() *objectType {
 		text("call_id", sizeName, func(b *filters.Block) string { return b.CallID }),
 		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data) }),
 		whole("size", func(b *filters.Block) int64 { return int64(len(b.Data)) }),
-		text("pointer", sizeLine, func(b *filters.Block) string { return b.Pointer }))
+		text("pointer", sizeLine, func(b *filters.Block) string { return b.Pointer }),
+		field{"findings", types.NewListType(types.StringType), sizeFew, s.findings})
+}
+
+// findings looks through a block for which that was not done before, and charges the evaluation for it.
+func (s *schema) findings(o *object) ref.Val {
+	b := o.value.(*filters.Block)
+	look := func() []string {
+		if o.meter != nil {
+			o.meter.charge(scanRate * uint64(min(len(b.Data), scan.MaxText)))
+		}
+		return scan.Findings(b)
+	}
+	if s.memory == nil {
+		return types.NewStringList(s.adapter, look())
+	}
+	return types.NewStringList(s.adapter, s.memory.Of(b).Findings(look))
 }
 
 // alias is data as a string, without a copy: a large request is judged in the memory that it already takes. It is safe because nobody

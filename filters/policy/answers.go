@@ -7,7 +7,7 @@ import (
 
 // answers judges the answer to one exchange by the policies whose matchConditions held for the request.
 type answers struct {
-	env       *expr.Env
+	on        *surface
 	policies  []*compiled
 	operation string
 }
@@ -16,8 +16,8 @@ var _ filters.AnswerJudge = (*answers)(nil)
 
 // Judge decides by the rules that are about the stage.
 func (a *answers) Judge(x *filters.Exchange, stage filters.AnswerStage, blocks []filters.Block) filters.Decision {
-	j := judgement{operation: a.operation, blocks: blocks, stage: stage}
-	base := a.env.NewAnswerActivation(x, blocks)
+	j := judgement{set: a.on.set, operation: a.operation, blocks: blocks, stage: stage}
+	base := a.on.env.NewAnswerActivation(x, blocks)
 	for _, p := range a.policies {
 		j.rules(p, base.For(p.env))
 	}
@@ -27,7 +27,7 @@ func (a *answers) Judge(x *filters.Exchange, stage filters.AnswerStage, blocks [
 // Expect asks the rules about blocks what follows without the block's content.
 func (a *answers) Expect(x *filters.Exchange, b *filters.Block) filters.Outlook {
 	var out filters.Outlook
-	base := a.env.NewAnswerActivation(x, nil)
+	base := a.on.env.NewAnswerActivation(x, nil)
 	for _, p := range a.policies {
 		each := base.For(p.env).ForBlocks(p.env)
 		for i := range p.rules {

@@ -8,14 +8,28 @@ import (
 	"bartizan/filters"
 	"bartizan/filters/expr"
 	"bartizan/filters/manifest"
+	"bartizan/filters/recall"
 )
 
 // Set is compiled policies. The zero Set has none and allows everything that reaches it.
 type Set struct {
-	surfaces map[filters.Surface]*surface
+	surfaces   map[filters.Surface]*surface
+	numbered   int            // rules that have a number
+	memory     *recall.Memory // of what they said of blocks; nil: none
+	generation uint64         // of this set in memory
+}
+
+// Remember keeps what is concluded about blocks in m, which other sets may share, and looks there first. It must come before the first
+// judgement.
+func (s *Set) Remember(m *recall.Memory) {
+	s.memory, s.generation = m, m.Generation()
+	for _, on := range s.surfaces {
+		on.env.Remember(m)
+	}
 }
 
 type surface struct {
+	set      *Set
 	env      *expr.Env // without variables
 	policies []*compiled
 }
@@ -33,6 +47,7 @@ type compiledRule struct {
 	program *expr.Program
 	mask    *expr.Mask // redact
 	scope   scope
+	number  int // of a rule about blocks that says the same of the same block always, in its set; -1: it does not
 }
 
 // scope is what a rule is about, which follows from what it reads.
@@ -121,7 +136,7 @@ func (c *compiler) surface(name filters.Surface) (*surface, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.set.surfaces[name] = &surface{env: env}
+	c.set.surfaces[name] = &surface{set: c.set, env: env}
 	return c.set.surfaces[name], nil
 }
 
@@ -162,11 +177,15 @@ func (c *compiler) expressions(p *Policy, env *expr.Env) *compiled {
 
 // rule holds a rule's action against what its expression reads.
 func (c *compiler) rule(r *Rule, program *expr.Program) compiledRule {
-	out := compiledRule{Rule: r, program: program}
+	out := compiledRule{Rule: r, program: program, number: -1}
 	if program == nil {
 		return out
 	}
 	out.scope = scopeOf(program)
+	if program.OnlyBlock() {
+		out.number = c.set.numbered
+		c.set.numbered++
+	}
 	switch {
 	case !out.scope.blocks && (r.Action == filters.ActionRedact || r.Action == filters.ActionQuarantine):
 		c.errs = append(c.errs, r.Expression.Errorf("read block, as in block.origin == 'tool_result'", "the action %s is for blocks, and the expression reads none", r.Action))

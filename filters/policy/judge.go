@@ -6,6 +6,7 @@ import (
 
 	"bartizan/filters"
 	"bartizan/filters/expr"
+	"bartizan/filters/recall"
 )
 
 // conditionsRule stands as the rule in the verdict of a policy whose matchConditions failed. No rule can have this name.
@@ -20,7 +21,7 @@ func (s *Set) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge)
 	if on == nil {
 		return filters.Decision{}, nil
 	}
-	j := judgement{operation: x.Operation(), blocks: x.Blocks}
+	j := judgement{set: s, operation: x.Operation(), blocks: x.Blocks}
 	base := on.env.NewActivation(x)
 	var follow []*compiled // the policies that have something to say about the answer
 	for _, p := range on.policies {
@@ -31,16 +32,29 @@ func (s *Set) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge)
 	if len(follow) == 0 {
 		return j.decide(), nil
 	}
-	return j.decide(), &answers{on.env, follow, j.operation}
+	return j.decide(), &answers{on, follow, j.operation}
 }
 
 // judgement collects the verdicts about a request or a message of an answer.
 type judgement struct {
+	set        *Set
 	operation  string
 	blocks     []filters.Block
 	stage      filters.AnswerStage // 0: the request
 	verdicts   []filters.Verdict
 	treatments map[int]*filters.Treatment // by block
+	known      []*recall.Verdicts         // by block; nil where they were not looked up yet, or there is no memory
+}
+
+// recall is what is known of block i.
+func (j *judgement) recall(i int) *recall.Verdicts {
+	if j.known == nil {
+		j.known = make([]*recall.Verdicts, len(j.blocks))
+	}
+	if j.known[i] == nil {
+		j.known[i] = j.set.memory.Of(&j.blocks[i]).Verdicts(j.set.generation, j.set.numbered)
+	}
+	return j.known[i]
 }
 
 // policy judges a request by one policy, and says whether its matchConditions hold.
@@ -85,8 +99,7 @@ func (j *judgement) eachBlock(p *compiled, r *compiledRule, a *expr.Activation) 
 		if !r.scope.covers(&j.blocks[i]) {
 			continue
 		}
-		a.Focus(&j.blocks[i])
-		matched, err := r.matches(a, &j.blocks[i])
+		matched, err := j.matches(r, a, i)
 		if err != nil {
 			j.verdicts = append(j.verdicts, p.failed(r.Rule, err))
 			return
@@ -106,7 +119,25 @@ func (j *judgement) eachBlock(p *compiled, r *compiledRule, a *expr.Activation) 
 	}
 }
 
+// matches judges block i by one rule, unless the rule has judged the same block before.
+func (j *judgement) matches(r *compiledRule, a *expr.Activation, i int) (bool, error) {
+	if r.number < 0 || j.set.memory == nil {
+		return r.matches(a, &j.blocks[i])
+	}
+	known := j.recall(i)
+	matched, asked := known.Matched(r.number)
+	if asked {
+		return matched, nil
+	}
+	matched, err := r.matches(a, &j.blocks[i])
+	if err == nil {
+		known.Keep(r.number, matched)
+	}
+	return matched, err
+}
+
 func (r *compiledRule) matches(a *expr.Activation, b *filters.Block) (bool, error) {
+	a.Focus(b)
 	matched, err := r.program.Eval(a)
 	if err != nil || !matched || r.mask == nil {
 		return matched, err
