@@ -30,7 +30,7 @@ func said(text, finish, model string) []byte {
 	return append(b, '}')
 }
 
-// CutEvent ends a stream as a model does: Gemini CLI dies of an error in mid-stream, and asks again where there is no finish.
+// CutEvent ends a stream as a model does: Gemini CLI asks again where there is no finish, and dies where the connection breaks.
 func (r *reading) CutEvent(why filters.Refusal) []byte { return sse.Append(nil, "", r.cut(why)) }
 
 // CutBody stands in the place of a held JSON answer, under the status that has already been sent.
