@@ -12,11 +12,12 @@ import (
 type reading struct {
 	x *filters.Exchange
 	fields
-	tokens  tokens
-	open    candidates // of which something came
-	ended   candidates
-	running map[int64]int // candidates whose last call goes on in the next chunk: where it is in Response.ToolCalls
+	tokens tokens
+	said   []said          // of the event at hand
+	lines  map[int64]*line // by candidate
 }
+
+var _ answer.Dialect = (*reading)(nil)
 
 // tokens is what the provider has counted so far: later counts replace earlier ones.
 type tokens struct{ prompt, fromTools, cached, answer, thoughts int64 }
@@ -25,36 +26,20 @@ func (t tokens) counted() filters.Usage {
 	return filters.Usage{Input: t.prompt + t.fromTools, CacheRead: t.cached, Output: t.answer + t.thoughts, Reasoning: t.thoughts}
 }
 
-// candidates is a set of the answers that one request may get: by their index, of which the API has fewer than ten.
-type candidates uint64
-
-func (c *candidates) add(index int64) { *c |= 1 << (uint64(index) & 63) }
-
 // found is what one chunk, or one JSON body, says.
 type found struct {
 	*strictjson.Decoder
 	*fields
 	model, stop, err  string
 	tokens            tokens
-	calls             []call
-	open, ended       candidates
+	said              []said
 	blocked           bool // the prompt is: there are no candidates
 	searches, fetches int64
 }
 
-// call is a call of a function, or a piece of one: only the first of a call has a name.
-type call struct {
-	filters.ToolCall
-	candidate int64
-	more      bool // it goes on in the next chunk
-}
-
-// Event reads a chunk, which is a whole GenerateContentResponse, or an error.
-func (r *reading) Event(d *strictjson.Decoder, _ []byte) error { return r.Body(d) }
-
-// Body reads a GenerateContentResponse, what tokens were counted, or an error: no member means different things in them.
-func (r *reading) Body(d *strictjson.Decoder) error {
-	f := found{Decoder: d, fields: &r.fields, tokens: r.tokens}
+// ReadEvent reads a chunk, which is a whole GenerateContentResponse, or an error.
+func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
+	f := found{Decoder: d, fields: &r.fields, tokens: r.tokens, said: r.said[:0]}
 	for name := range f.of(d) {
 		switch string(name) {
 		case "candidates":
@@ -69,12 +54,16 @@ func (r *reading) Body(d *strictjson.Decoder) error {
 			f.failure()
 		}
 	}
+	r.said = f.said
 	if err := d.End(); err != nil {
 		return err
 	}
-	r.apply(f)
+	r.apply(&f, e)
 	return nil
 }
+
+// ReadBody reads a GenerateContentResponse, what tokens were counted, or an error: no member means something else than in a chunk.
+func (r *reading) ReadBody(d *strictjson.Decoder, e *answer.Event) error { return r.ReadEvent(d, e) }
 
 // object yields the members of the object that is next. Where none is, there are none: a null, or something of a version to come.
 func (f *found) object() iter.Seq[[]byte] {
@@ -88,31 +77,57 @@ func (f *found) each(one func()) { each(f.Decoder, one) }
 
 func (f *found) candidate() {
 	var index int64
-	calls, stop := len(f.calls), ""
+	first, stop := len(f.said), ""
 	for name := range f.object() {
 		switch string(name) {
 		case "index":
 			index, _ = f.MaybeInt64()
 		case "content":
-			for name := range f.object() {
-				if string(name) == "parts" {
-					f.each(f.part)
-				}
-			}
+			f.content()
 		case "finishReason":
 			answer.SetName(&stop, f.MaybeText())
 		case "groundingMetadata":
-			f.amount("webSearchQueries", &f.searches)
+			f.grounding()
 		case "urlContextMetadata":
 			f.amount("urlMetadata", &f.fetches)
+		case "safetyRatings", "avgLogprobs", "tokenCount", "logprobsResult": // the last goes where its text does
+		default:
+			f.extra(filters.OriginAssistant)
 		}
 	}
-	if f.open.add(index); stop != "" {
+	if stop != "" {
 		f.stop = stop
-		f.ended.add(index)
+		f.said = append(f.said, said{flow: finished})
 	}
-	for i := calls; i < len(f.calls); i++ {
-		f.calls[i].candidate = index & 63
+	for i := first; i < len(f.said); i++ {
+		f.said[i].candidate = index & 63 // the API has fewer than ten
+	}
+}
+
+func (f *found) content() {
+	for name := range f.object() {
+		switch string(name) {
+		case "parts":
+			f.each(f.part)
+		case "role":
+		default:
+			f.extra(filters.OriginAssistant)
+		}
+	}
+}
+
+// grounding reads what the model found: the pages, and the places of its text that rest on them, which repeat it.
+func (f *found) grounding() {
+	for name := range f.object() {
+		switch string(name) {
+		case "webSearchQueries":
+			f.searches = 0
+			f.each(func() { f.Skip(); f.searches++ })
+		case "groundingSupports":
+			f.extra(filters.OriginAssistant)
+		default:
+			f.extra(filters.OriginDocument)
+		}
 	}
 }
 
@@ -123,45 +138,6 @@ func (f *found) amount(member string, n *int64) {
 			f.each(func() { f.Skip(); *n++ })
 		}
 	}
-}
-
-// part reads one Part and notes a call, be it of the caller's function or of the provider's tool.
-func (f *found) part() {
-	for name := range f.object() {
-		switch string(name) {
-		case "functionCall", "toolCall":
-			f.call("")
-		case "executableCode":
-			f.call("codeExecution")
-		}
-	}
-}
-
-func (f *found) call(tool string) {
-	if f.Kind() != '{' {
-		return
-	}
-	c := call{ToolCall: filters.ToolCall{Name: tool}}
-	var arguments []byte
-	pieces := false // its arguments come in pieces, of which there is no digest
-	for name := range f.object() {
-		switch string(name) {
-		case "id":
-			answer.SetName(&c.ID, f.MaybeText())
-		case "name", "toolType":
-			answer.SetName(&c.Name, f.MaybeText())
-		case "args", "code":
-			arguments = f.Value()
-		case "partialArgs":
-			pieces = true
-		case "willContinue":
-			c.more = f.Kind() == 't'
-		}
-	}
-	if c.Complete = !c.more; c.Complete && !pieces {
-		c.Arguments = answer.Digest(arguments)
-	}
-	f.calls = append(f.calls, c)
 }
 
 func (f *found) count() {
@@ -198,7 +174,7 @@ func (f *found) failure() {
 	}
 }
 
-func (r *reading) apply(f found) {
+func (r *reading) apply(f *found, e *answer.Event) {
 	r.tokens = f.tokens
 	out := &r.x.Response
 	searches, fetches := max(out.Usage.WebSearches, f.searches), max(out.Usage.WebFetches, f.fetches) // each chunk tells of all so far
@@ -207,29 +183,9 @@ func (r *reading) apply(f found) {
 	answer.Replace(&out.Model, f.model)
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
-	for _, c := range f.calls {
-		r.note(out, c)
+	for i := range f.said {
+		r.place(&f.said[i], e)
 	}
-	r.open |= f.open
-	r.ended |= f.ended
-	out.Complete = out.Complete || f.blocked || r.open != 0 && r.open == r.ended
-}
-
-// note adds a call, or completes the one that was running. What begins with a name begins anew.
-func (r *reading) note(out *filters.Response, c call) {
-	if at, running := r.running[c.candidate]; running && c.Name == "" {
-		if !c.more {
-			out.ToolCalls[at].Complete = true
-			delete(r.running, c.candidate)
-		}
-		return
-	}
-	before := len(out.ToolCalls)
-	if out.ToolCalls = answer.AddToolCall(out.ToolCalls, c.ToolCall); !c.more || len(out.ToolCalls) == before {
-		return
-	}
-	if r.running == nil {
-		r.running = map[int64]int{}
-	}
-	r.running[c.candidate] = before
+	out.Complete = out.Complete || f.blocked || r.finished()
+	e.Last = f.err != ""
 }

@@ -6,8 +6,8 @@
 // refused, as any duplicate name. The model stands in the path. What parameters and headers could change in the meaning of a request
 // behind the gateway's back is refused.
 //
-// It promises that every piece of content of a request becomes a block: what it does not know is kept whole as JSON. Bodies are read
-// and never rewritten. Of an answer it reads usage, finish reason, tool calls and errors while the answer passes.
+// It promises that every piece of content of a request becomes a block, and of an answer a part: what it does not know is kept whole as
+// JSON. Texts of an answer that follow one another are one part, as clients join them; so are the pieces of a call.
 //
 // It does not judge, and does not check what only the provider can: which models, types and values exist. A Codec holds nothing and
 // is safe for concurrent use. What is wrong with a request is a *filters.BodyError.
@@ -30,8 +30,8 @@ type Codec struct{}
 var _ filters.Codec = Codec{}
 
 // Response reads the answer to x. Response.Complete is set by the finish of every candidate, or by the end of a JSON body.
-func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.ResponseReader, error) {
-	return answer.New(x, &reading{x: x})
+func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
+	return answer.Judged(x, judge, &reading{x: x})
 }
 
 // Treat edits texts and JSON, and puts a text in the place of images, documents and files: within what a function answers, where no part

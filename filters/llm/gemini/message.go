@@ -12,7 +12,7 @@ func message(x *filters.Exchange, r filters.Refusal) filters.Reply {
 	if x.LLM != nil {
 		model, stream = x.LLM.Model, x.LLM.Stream
 	}
-	reply := answer.Reply(200, r, said(r.Text(), "STOP", model))
+	reply := answer.Reply(200, r, spoken(r.Text(), "STOP", model))
 	if stream {
 		reply.Body = sse.Append(nil, "", reply.Body)
 		reply.Headers[0].Value = "text/event-stream"
@@ -20,9 +20,9 @@ func message(x *filters.Exchange, r filters.Refusal) filters.Reply {
 	return reply
 }
 
-// said is a whole GenerateContentResponse of one text, that ends for the reason given. Where a stream has said something before, it
+// spoken is a whole GenerateContentResponse of one text, that ends for the reason given. Where a stream has said something before, it
 // is its last chunk.
-func said(text, finish, model string) []byte {
+func spoken(text, finish, model string) []byte {
 	b := []byte(`{"candidates":[{"content":{"role":"model","parts":[{"text":` + answer.Quote(text) + `}]},"finishReason":"` + finish + `","index":0}]`)
 	if model != "" {
 		b = append(b, `,"modelVersion":`+answer.Quote(model)...)
@@ -47,5 +47,5 @@ func (r *reading) cut(why filters.Refusal) []byte {
 	if why.Kind == filters.RefusedByPolicy {
 		finish = "SAFETY"
 	}
-	return said(why.Text(), finish, r.x.Response.Model)
+	return spoken(why.Text(), finish, r.x.Response.Model)
 }

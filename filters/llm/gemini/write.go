@@ -1,0 +1,71 @@
+package gemini
+
+import (
+	"cmp"
+	"slices"
+
+	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
+	"bartizan/filters/redact"
+	"bartizan/filters/sse"
+	"bartizan/filters/strictjson"
+)
+
+// WriteEvent writes a chunk with its parts changed.
+func (r *reading) WriteEvent(dst []byte, e *answer.Event) []byte {
+	return sse.Replace(dst, e.Event, r.WriteBody(e))
+}
+
+// WriteBody writes a response with its parts changed: a text in the place of a call, and an empty one in that of what is gone, so that there
+// are as many parts as the model made.
+func (r *reading) WriteBody(e *answer.Event) []byte {
+	edits := e.Edits()
+	if len(edits) > 0 {
+		edits = append(edits, probabilities(e.Data)...)
+	}
+	for i := range e.Pieces {
+		p := &e.Pieces[i]
+		if (p.Fate == answer.Told || p.Fate == answer.Gone) && p.Object != [2]int{} {
+			edits = append(edits, filters.Edit{Start: p.Object[0], End: p.Object[1], With: instead(e.Data[p.Object[0]:p.Object[1]], p.Text)})
+		}
+	}
+	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(a.Start, b.Start) })
+	return redact.Apply(e.Data, edits)
+}
+
+// instead is a part of text, with the signature of the thought that led to the part in whose place it stands: without it the provider
+// would refuse the next turn.
+func instead(part []byte, text string) []byte {
+	out := []byte(`{"text":` + answer.Quote(text))
+	d, f := strictjson.New(part), fields{}
+	for name := range f.of(d) {
+		if string(name) == "thoughtSignature" {
+			out = append(append(out, `,"thoughtSignature":`...), d.Value()...)
+		}
+	}
+	return append(out, '}')
+}
+
+// probabilities are the edits that leave out what a response says of its tokens one by one, since it repeats what was changed.
+func probabilities(response []byte) (edits []filters.Edit) {
+	d, f := strictjson.New(response), fields{}
+	for name := range f.of(d) {
+		if string(name) != "candidates" {
+			continue
+		}
+		each(d, func() {
+			if d.Kind() != '{' {
+				d.Skip()
+				return
+			}
+			for name := range f.of(d) {
+				if string(name) == "logprobsResult" {
+					d.Skip()
+					start, end := d.Range()
+					edits = append(edits, filters.Edit{Start: start, End: end, With: []byte("null")})
+				}
+			}
+		})
+	}
+	return edits
+}
