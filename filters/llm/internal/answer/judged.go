@@ -128,9 +128,8 @@ func (s *events) passed(err error) ([]byte, error) {
 	s.out = passing{}
 	if err != nil {
 		s.queue, s.waiting = nil, 0
-		return out, upstream(err)
 	}
-	return out, nil
+	return out, err
 }
 
 // Cut ends the stream behind what has passed.
@@ -162,7 +161,7 @@ func (s *events) read(raw sse.Event) error {
 	if len(raw.Data) > 0 {
 		s.json.Reset(raw.Data)
 		if err := s.dialect.ReadEvent(&s.json, e); err != nil {
-			return err
+			return upstream(err)
 		}
 	}
 	s.x.Response.Events++
@@ -179,6 +178,7 @@ func (s *events) read(raw sse.Event) error {
 	if s.waiting += len(raw.Raw) + perQueued; s.waiting+s.gate.held > MaxHeld {
 		return tooMuch()
 	}
+	s.out.copying()
 	s.queue = append(s.queue, e.own())
 	return s.release()
 }
@@ -281,7 +281,7 @@ func (w *wholeJudged) Close() ([]byte, error) {
 	out, err := w.judged()
 	w.held = nil
 	if err != nil {
-		return nil, upstream(err)
+		return nil, err
 	}
 	w.x.Response.Complete, w.done = true, true
 	return out, nil
@@ -289,8 +289,11 @@ func (w *wholeJudged) Close() ([]byte, error) {
 
 func (w *wholeJudged) judged() ([]byte, error) {
 	e := &Event{Event: sse.Event{Data: w.held, Raw: w.held}, Judged: w.gate != nil}
-	if err := w.dialect.ReadBody(strictjson.New(w.held), e); err != nil || w.gate == nil {
-		return w.held, err
+	if err := w.dialect.ReadBody(strictjson.New(w.held), e); err != nil {
+		return nil, upstream(err)
+	}
+	if w.gate == nil {
+		return w.held, nil
 	}
 	if err := w.gate.take(e); err != nil {
 		return nil, err

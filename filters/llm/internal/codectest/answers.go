@@ -37,9 +37,9 @@ func (s Suite) open(t testing.TB, file string) *filters.Exchange {
 	return x
 }
 
-// read feeds an answer in chunks.
-func read(codec filters.Codec, x *filters.Exchange, chunks ...[]byte) (a answered, passed []byte) {
-	r, err := codec.Response(x, nil)
+// read feeds an answer in chunks, under a judge or none.
+func read(codec filters.Codec, x *filters.Exchange, judge filters.AnswerJudge, chunks ...[]byte) (a answered, passed []byte) {
+	r, err := codec.Response(x, judge)
 	for _, c := range chunks {
 		if err != nil {
 			break
@@ -59,7 +59,7 @@ func read(codec filters.Codec, x *filters.Exchange, chunks ...[]byte) (a answere
 func (s Suite) answers(t *testing.T) {
 	for file, body := range s.samples(t, "answers") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			whole, passed := read(s.Codec, s.open(t, file), body)
+			whole, passed := read(s.Codec, s.open(t, file), nil, body)
 			whole.Passed = describe(passed, body)
 			text, err := json.MarshalIndent(whole, "", "  ")
 			if err != nil {
@@ -67,12 +67,12 @@ func (s Suite) answers(t *testing.T) {
 			}
 			golden(t, file+".golden", append(text, '\n'))
 			for i := range body {
-				got, p := read(s.Codec, s.open(t, file), body[:i], body[i:])
+				got, p := read(s.Codec, s.open(t, file), nil, body[:i], body[i:])
 				if diff := differ(whole, got, passed, p); diff != "" {
 					t.Fatalf("cut at %d: %s", i, diff)
 				}
 			}
-			got, p := read(s.Codec, s.open(t, file), bytes.SplitAfter(body, nil)...)
+			got, p := read(s.Codec, s.open(t, file), nil, bytes.SplitAfter(body, nil)...)
 			if diff := differ(whole, got, passed, p); diff != "" {
 				t.Fatalf("byte by byte: %s", diff)
 			}
@@ -167,8 +167,8 @@ func (s Suite) FuzzAnswer(f *testing.F) {
 			name = "x.200.sse"
 		}
 		i := int(at) % (len(body) + 1)
-		a, passedA := read(s.Codec, s.open(t, name), body)
-		b, passedB := read(s.Codec, s.open(t, name), body[:i], body[i:])
+		a, passedA := read(s.Codec, s.open(t, name), nil, body)
+		b, passedB := read(s.Codec, s.open(t, name), nil, body[:i], body[i:])
 		if diff := differ(a, b, passedA, passedB); diff != "" {
 			t.Fatalf("cut at %d: %s", i, diff)
 		}
@@ -178,6 +178,14 @@ func (s Suite) FuzzAnswer(f *testing.F) {
 		}
 		if !bytes.HasPrefix(body, passedA) {
 			t.Fatalf("passed %q of %q", passedA, body)
+		}
+		if !s.Judged {
+			return
+		}
+		for _, judge := range []string{"calls are denied", "words are masked", "held words are masked"} {
+			if diff := cmp.Diff(s.under(t, name, judge, body), s.under(t, name, judge, body[:i], body[i:])); diff != "" {
+				t.Fatalf("%s, cut at %d: %s", judge, i, diff)
+			}
 		}
 	})
 }

@@ -1,7 +1,7 @@
 // Package codectest holds codecs to their contract with data: whoever adds a dialect writes samples, not tests.
 //
 // In testdata of the package under test stand requests/NAME.json and answers/NAME.STATUS.EXT (json, sse or txt: the media
-// type); beside each a golden of what the codec makes of it, and refusals.golden and treated.golden. UPDATE_GOLDEN=1 rewrites them, and a golden
+// type); beside each a golden of what the codec makes of it, and refusals.golden, treated.golden and judged.golden. UPDATE_GOLDEN=1 rewrites them, and a golden
 // without its sample fails. It is for tests only; its failures are the test's.
 package codectest
 
@@ -29,6 +29,9 @@ type Suite struct {
 	Dir       string // of the samples; empty: testdata
 	Operation string // of the exchange; empty: "test"
 	Path      string // of the request
+
+	Judged bool                      // answers are judged
+	Check  func(passed []byte) error // of an answer that was changed: whether it is well formed; nil: not checked
 }
 
 // Run runs everything there is.
@@ -37,6 +40,9 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("treatments", s.treatments)
 	t.Run("answers", s.answers)
 	t.Run("cuts", s.cuts)
+	if s.Judged {
+		t.Run("judged", s.judged)
+	}
 	t.Run("refusals", s.refusals)
 }
 

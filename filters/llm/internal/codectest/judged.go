@@ -1,0 +1,172 @@
+package codectest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"bartizan/filters"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// verdict of a test judge about one block.
+type verdict func(j *judge, b *filters.Block) (filters.Action, []*regexp.Regexp)
+
+// judge decides about answers by a fixed idea, and notes what it was asked.
+type judge struct {
+	about   verdict
+	outlook filters.Outlook
+	calls   int // asked about so far
+	asked   []string
+}
+
+// word is what the judge that masks looks for: words, which the pieces of an answer cut anywhere.
+var word = regexp.MustCompile(`(?i)\b[c-q]\w+\b`)
+
+// judges are all kinds of decisions that a reader must carry out.
+func judges() map[string]func() *judge {
+	calls := func(action filters.Action) verdict {
+		return func(_ *judge, b *filters.Block) (filters.Action, []*regexp.Regexp) {
+			if b.Origin == filters.OriginToolCall {
+				return action, nil
+			}
+			return filters.ActionAllow, nil
+		}
+	}
+	text := func(action filters.Action) verdict {
+		return func(_ *judge, b *filters.Block) (filters.Action, []*regexp.Regexp) {
+			if b.Origin == filters.OriginAssistant && b.MediaType == "text/plain" && len(b.Data) > 0 {
+				return action, nil
+			}
+			return filters.ActionAllow, nil
+		}
+	}
+	of := func(about verdict, o filters.Outlook) func() *judge {
+		return func() *judge { return &judge{about: about, outlook: o} }
+	}
+	masks := func(*judge, *filters.Block) (filters.Action, []*regexp.Regexp) {
+		return filters.ActionRedact, []*regexp.Regexp{word}
+	}
+	return map[string]func() *judge{
+		"nothing is denied":       of(calls(filters.ActionAllow), filters.Outlook{}),
+		"calls are denied":        of(calls(filters.ActionDeny), filters.Outlook{}),
+		"calls are quarantined":   of(calls(filters.ActionQuarantine), filters.Outlook{}),
+		"the first call is":       of(firstCall, filters.Outlook{}),
+		"words are masked":        of(masks, filters.Outlook{Masks: []*regexp.Regexp{word}, Content: true}),
+		"held words are masked":   of(masks, filters.Outlook{Hold: true, Content: true}),
+		"held texts are removed":  of(text(filters.ActionQuarantine), filters.Outlook{Hold: true, Content: true}),
+		"texts are denied":        of(text(filters.ActionDeny), filters.Outlook{Content: true}),
+		"texts are denied, known": of(text(filters.ActionDeny), filters.Outlook{Deny: &filters.Verdict{Policy: "p", Rule: "r", Action: filters.ActionDeny, Reason: "No."}}),
+	}
+}
+
+func firstCall(j *judge, b *filters.Block) (filters.Action, []*regexp.Regexp) {
+	if b.Origin != filters.OriginToolCall {
+		return filters.ActionAllow, nil
+	}
+	if j.calls++; j.calls > 1 {
+		return filters.ActionAllow, nil
+	}
+	return filters.ActionDeny, nil
+}
+
+func (j *judge) Judge(_ *filters.Exchange, stage filters.AnswerStage, blocks []filters.Block) filters.Decision {
+	if len(blocks) == 0 {
+		j.asked = append(j.asked, map[filters.AnswerStage]string{filters.AnswerBegins: "begin", filters.AnswerEnds: "end"}[stage])
+		return filters.Decision{}
+	}
+	b := &blocks[0]
+	action, masks := j.about(j, b)
+	j.asked = append(j.asked, fmt.Sprintf("%s %s %s %s %s %q", b.Origin, b.MediaType, b.Pointer, b.Name, b.CallID, b.Data))
+	d := filters.Decision{Action: action, Deciding: &filters.Verdict{Policy: "p", Rule: "r", Action: action, Reason: "No."}}
+	if action == filters.ActionRedact || action == filters.ActionQuarantine {
+		d.Treatments = []filters.Treatment{{Action: action, Masks: masks, Notice: d.Deciding.Notice()}}
+	}
+	return d
+}
+
+func (j *judge) Expect(_ *filters.Exchange, b *filters.Block) filters.Outlook {
+	if j.outlook.Deny != nil && (b.Origin != filters.OriginAssistant || b.MediaType != "text/plain") {
+		return filters.Outlook{}
+	}
+	return j.outlook
+}
+
+// judged reads every answer under every judge, cut everywhere: what passes and what is asked does not depend on the cuts, and is well
+// formed by a check that knows nothing of the gate.
+func (s Suite) judged(t *testing.T) {
+	var b strings.Builder
+	all := s.samples(t, "answers")
+	for _, file := range slices.Sorted(maps.Keys(all)) {
+		body := all[file]
+		if x := s.open(t, file); x.Response.Status != 200 || filepath.Ext(file) == ".txt" {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(judges())) {
+			t.Run(filepath.Base(file)+" "+name, func(t *testing.T) {
+				whole := s.under(t, file, name, body)
+				s.describeJudged(&b, filepath.Base(file)+": "+name, whole, body)
+				for i := range body {
+					if diff := cmp.Diff(whole, s.under(t, file, name, body[:i], body[i:])); diff != "" {
+						t.Fatalf("cut at %d: %s", i, diff)
+					}
+				}
+				if diff := cmp.Diff(whole, s.under(t, file, name, bytes.SplitAfter(body, nil)...)); diff != "" {
+					t.Fatalf("byte by byte: %s", diff)
+				}
+				if s.Check != nil && whole.Error == "" && whole.Passed != string(body) {
+					if err := s.Check([]byte(whole.Passed)); err != nil {
+						t.Errorf("%v in what passed:\n%s", err, whole.Passed)
+					}
+				}
+			})
+		}
+	}
+	golden(t, s.path("judged.golden"), []byte(b.String()))
+}
+
+// judgement is what came of an answer under a judge.
+type judgement struct {
+	Asked    []string
+	Passed   string
+	Error    string
+	Response filters.Response
+}
+
+func (s Suite) under(t testing.TB, file, name string, chunks ...[]byte) judgement {
+	j, x := judges()[name](), s.open(t, file)
+	x.ID = "id"
+	a, passed := read(s.Codec, x, j, chunks...)
+	out := judgement{Asked: j.asked, Passed: string(passed), Response: a.Response}
+	if a.Error != nil {
+		out.Error = a.Error.Error()
+	}
+	return out
+}
+
+func (s Suite) describeJudged(b *strings.Builder, title string, j judgement, body []byte) {
+	fmt.Fprintf(b, "== %s\n", title)
+	if strings.HasSuffix(title, "nothing is denied") {
+		fmt.Fprintf(b, "%s\n", strings.Join(j.Asked, "\n"))
+	}
+	for _, c := range j.Response.ToolCalls {
+		if c.Withheld {
+			fmt.Fprintf(b, "withheld %s %s\n", c.Name, c.ID)
+		}
+	}
+	if j.Error != "" {
+		fmt.Fprintf(b, "error: %s\n", j.Error)
+	}
+	switch passed := describe([]byte(j.Passed), body); passed {
+	case "something else":
+		fmt.Fprintf(b, "passed:\n%s\n", j.Passed)
+	default:
+		fmt.Fprintf(b, "passed: %s\n", passed)
+	}
+}
