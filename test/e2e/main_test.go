@@ -155,12 +155,17 @@ spec:
 		"upstreams.yaml": fmt.Sprintf(`apiVersion: bartizan/v1
 kind: Provider
 metadata: { name: anthropic }
-spec: { dialect: anthropic, url: %q, operations: [messages], credential: { secret: anthropic-key } }
+spec: { dialect: anthropic, url: %q, operations: [messages], credential: { secret: anthropic-key }, prices: { table: anthropic } }
 ---
 apiVersion: bartizan/v1
 kind: Provider
 metadata: { name: openai }
-spec: { dialect: openai, url: %q, operations: [chat.completions], credential: { secret: openai-key } }
+spec:
+  dialect: openai
+  url: %q
+  operations: [chat.completions]
+  credential: { secret: openai-key }
+  prices: { source: our contract, date: 2026-11-01, models: [{ model: gpt-5.5, input: 4, output: 20, cacheRead: 0.4 }] }
 ---
 apiVersion: bartizan/v1
 kind: McpServer
