@@ -65,7 +65,7 @@ func oneKey(credentials []credential) (key, wrong string) {
 		value, ok := keyOf(c)
 		switch {
 		case !ok:
-			return "", badForm(c.name)
+			return "", badForm(c)
 		case key != "" && value != key:
 			return "", "the request carries two keys that differ: send one key"
 		}
@@ -137,9 +137,12 @@ func lacking(who filters.Identity, in headers, at bundle.Entry) *filters.Refusal
 }
 
 // badForm says of a header in which there is no key how to send one.
-func badForm(name string) string {
-	if name != "authorization" {
-		return "the header " + name + " is empty: send your virtual key in it, or leave it out"
+func badForm(c credential) string {
+	switch {
+	case !c.bearer():
+		return "the header " + c.name + " is empty: send your virtual key in it, or leave it out"
+	case strings.HasPrefix(c.value, "AWS4-"):
+		return "requests signed with AWS credentials (SigV4) are not accepted: set AWS_BEARER_TOKEN_BEDROCK to your virtual key"
 	}
 	return "the Authorization header is not of the form \"Bearer <virtual key>\""
 }

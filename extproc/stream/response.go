@@ -7,6 +7,7 @@ import (
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"bartizan/filters"
+	"bartizan/filters/eventstream"
 )
 
 // maxChunk bounds the body of one StreamedBodyResponse. ext_proc advises 64 KiB at most. gRPC encodes a message into a buffer of 32 KiB
@@ -36,7 +37,7 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 	switch {
 	case h.GetEndOfStream():
 		return m.responseEnd(nil, endedByHeaders)
-	case in.mediaType == "text/event-stream":
+	case in.mediaType == "text/event-stream", in.mediaType == eventstream.MediaType:
 		return Output{Send: m.release(m.out[:0], nil, false)}
 	default:
 		return Output{}

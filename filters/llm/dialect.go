@@ -27,7 +27,7 @@ type Dialect struct {
 type Operation struct {
 	Name   string // as Route.Operation
 	Method string // the HTTP method
-	Path   string // below the provider's base URL; it may have variables such as {model}, one segment each, or {v1|v1beta}, one of these words
+	Path   string // below the provider's base URL; it may have variables: {model}, one segment; {+model}, one that may hold slashes written as %2F; {v1|v1beta}, one of these words
 }
 
 // Lookup returns the dialect of that name.

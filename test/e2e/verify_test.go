@@ -37,7 +37,7 @@ func TestOneRecordForEach(t *testing.T) {
 		req.Header.Set("upgrade", "websocket")
 		return req
 	}())
-	send("slash", w.post(t, "/anthropic/v1%2Fmessages", aliceKey, "{}"))
+	send("bad path", w.post(t, "/anthropic/v1/messages%00", aliceKey, "{}"))
 	ctx, leave := context.WithCancel(t.Context())
 	req := w.messages(t, aliceKey, "claude-sonnet-5", "stream:600 delay:100ms", true).WithContext(ctx)
 	tags[tagged(req)] = "left"

@@ -20,6 +20,7 @@ type ask struct {
 	tools        []string // names declared
 	size         int      // bytes of the body
 	json         bool     // Gemini: the answer is to be a JSON object
+	body         dialect  // Bedrock: whose body it carries; nil: its own
 }
 
 // answer is what a fake model says, before any wire format.
@@ -31,7 +32,8 @@ type answer struct {
 	tools    []ToolUse
 	fragment int
 	usage    filters.Usage
-	stop     string // as the script says it; empty: the dialect's word for a normal end
+	stop     string  // as the script says it; empty: the dialect's word for a normal end
+	body     dialect // as asked
 }
 
 // echoed bounds how much of the question an answer repeats, in bytes.
@@ -39,7 +41,7 @@ const echoed = 400
 
 // compose makes the answer that the script wants.
 func (v *Vendor) compose(q ask, s Script) answer {
-	a := answer{id: v.nextID("fake"), model: q.model, fragment: s.Fragment, stop: s.Stop}
+	a := answer{id: v.nextID("fake"), model: q.model, fragment: s.Fragment, stop: s.Stop, body: q.body}
 	if a.fragment == 0 {
 		a.fragment = 7 // cuts most JSON strings and escapes somewhere in their middle
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // anthropic is the Messages API: https://docs.anthropic.com/en/api/messages and its streaming page.
-type anthropic struct{}
+type anthropic struct{ overSSE }
 
 func (anthropic) serves(path string) bool { return path == "/v1/messages" }
 func (anthropic) requestID() string       { return "Request-Id" }

@@ -12,7 +12,7 @@ import (
 
 // gemini is Google's Gemini API: https://ai.google.dev/api/generate-content. A request for JSON, such as that of a client that lets a
 // model choose the model, is answered with a JSON object whatever the script says.
-type gemini struct{}
+type gemini struct{ overSSE }
 
 const (
 	generate       = ":generateContent"

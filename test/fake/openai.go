@@ -9,7 +9,7 @@ import (
 )
 
 // openAI is the Chat Completions API: https://platform.openai.com/docs/api-reference/chat.
-type openAI struct{}
+type openAI struct{ overSSE }
 
 func (openAI) serves(path string) bool  { return path == "/v1/chat/completions" }
 func (openAI) requestID() string        { return "X-Request-Id" }

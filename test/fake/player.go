@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -15,8 +14,10 @@ type player struct {
 	w      http.ResponseWriter
 	ctx    context.Context // of the request that is being answered: the player lives no longer
 	script Script
-	odd    string // the error event of the dialect
 	zip    *gzip.Writer
+
+	streams                 bool
+	odd, malformed, unknown string // events of the dialect: an error, what is broken, what nobody knows
 }
 
 // head sends the headers at once: slow events must not hold them back.
@@ -58,7 +59,6 @@ func (p *player) play(events []string) {
 
 // broken does the break of the script, and tells whether the answer ends with it. parts is the number of events.
 func (p *player) broken(parts int) (ends bool) {
-	streamed := strings.HasPrefix(p.w.Header().Get("Content-Type"), "text/event-stream")
 	switch p.script.Break {
 	case BreakHang:
 		<-p.ctx.Done()
@@ -68,14 +68,10 @@ func (p *player) broken(parts int) (ends bool) {
 	case BreakCut:
 		return true
 	case BreakMalformed:
-		if streamed {
-			p.write("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_de\n\n")
-		}
-		return !streamed
+		p.write(p.malformed)
+		return !p.streams
 	case BreakUnknown:
-		if streamed {
-			p.write("event: moon_phase\ndata: {\"type\":\"moon_phase\",\"phase\":\"waxing\",\"choices\":[]}\n\n")
-		}
+		p.write(p.unknown)
 	case BreakError:
 		p.write(p.odd)
 		return true

@@ -46,10 +46,26 @@ type dialect interface {
 	events(a answer, includeUsage bool) []string
 	// fault renders an error body; typ may be empty: the one of the status.
 	fault(status int, typ, message, id string) string
+	// errorType names the error of a status in the header that errorHeader names; both empty: the body says it all.
+	errorType(status int, typ string) (header, value string)
 	// errorEvent renders an error inside a stream.
 	errorEvent(typ string) string
+	// oddEvents are an event that is broken and one of an unknown type.
+	oddEvents() (malformed, unknown string)
+	// mediaType is that of a stream.
+	mediaType() string
 	// side answers other paths, such as the list of models; false: there is no such path.
 	side(method, path string, body []byte) (string, bool)
+}
+
+// overSSE is what the dialects have in common that stream events in text.
+type overSSE struct{}
+
+func (overSSE) mediaType() string                      { return "text/event-stream; charset=utf-8" }
+func (overSSE) errorType(int, string) (string, string) { return "", "" }
+func (overSSE) oddEvents() (malformed, unknown string) {
+	return "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_de\n\n",
+		"event: moon_phase\ndata: {\"type\":\"moon_phase\",\"phase\":\"waxing\",\"choices\":[]}\n\n"
 }
 
 // StartAnthropic starts a fake of Anthropic's Messages API (POST /v1/messages, /v1/messages/count_tokens, GET /v1/models).
@@ -70,6 +86,10 @@ func StartResponses(ctx context.Context, o Options) (*Vendor, error) {
 // StartGemini starts a fake of Google's Gemini API (generateContent, streamGenerateContent and countTokens of any version and model). It runs until
 // ctx ends or Close.
 func StartGemini(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, gemini{}) }
+
+// StartBedrock starts a fake of Amazon Bedrock's runtime API: Converse and ConverseStream, InvokeModel and InvokeModelWithResponseStream
+// with bodies of the Messages API, CountTokens. It runs until ctx ends or Close.
+func StartBedrock(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, bedrock{}) }
 
 func start(ctx context.Context, o Options, d dialect) (*Vendor, error) {
 	v := &Vendor{opts: o, dialect: d}
@@ -142,9 +162,16 @@ func (v *Vendor) script(q ask) (Script, error) {
 }
 
 func (v *Vendor) refuse(w http.ResponseWriter, status int, message, id string) {
+	v.nameError(w, status, "")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	io.WriteString(w, v.dialect.fault(status, "", message, id))
+}
+
+func (v *Vendor) nameError(w http.ResponseWriter, status int, typ string) {
+	if header, value := v.dialect.errorType(status, typ); header != "" {
+		w.Header().Set(header, value)
+	}
 }
 
 // perform does the script.
@@ -161,11 +188,14 @@ func (v *Vendor) perform(w http.ResponseWriter, r *http.Request, q ask, s Script
 		if s.Break == BreakError {
 			status, p.script.Break = max(status, statusOverloaded), ""
 		}
+		v.nameError(w, status, s.ErrorType)
 		p.head(status, "application/json")
 		p.play([]string{v.dialect.fault(status, s.ErrorType, "the script says so", id)})
 	case q.stream:
+		p.streams = true
 		p.odd = v.dialect.errorEvent(s.ErrorType)
-		p.head(http.StatusOK, "text/event-stream; charset=utf-8")
+		p.malformed, p.unknown = v.dialect.oddEvents()
+		p.head(http.StatusOK, v.dialect.mediaType())
 		p.play(v.dialect.events(v.compose(q, s), q.includeUsage))
 	default:
 		body := v.dialect.whole(v.compose(q, s))

@@ -85,7 +85,7 @@ func distrustClient(m *hcmv3.HttpConnectionManager) {
 	m.PreserveExternalRequestId = false
 	m.NormalizePath = yes()
 	m.MergeSlashes = true
-	m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
+	m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED // the routes say where one may stand
 	m.StripPortMode = &hcmv3.HttpConnectionManager_StripAnyHostPort{StripAnyHostPort: true}
 	m.ServerHeaderTransformation = hcmv3.HttpConnectionManager_PASS_THROUGH // an upstream's answer goes on as it came
 	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{

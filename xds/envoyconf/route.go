@@ -16,7 +16,7 @@ import (
 // Route leads one path of the gateway to one path of an upstream.
 type Route struct {
 	Name     string    // the key of the bundle: extproc knows the route by it
-	Path     string    // on the gateway, without query: exact, or with variables such as {model}, one segment each, or {v1|v1beta}, one of these words
+	Path     string    // on the gateway, without query: exact, or with variables, see [Route.variable]
 	Methods  []string  // admitted on it; others fall to [RouteNone]
 	Upstream *Upstream // nil: extproc answers
 	Mount    string    // of a Path with variables: its beginning that Rewrite replaces
@@ -79,7 +79,8 @@ func (r Route) build() *routev3.Route {
 	return route
 }
 
-// variable tells whether the path has variables.
+// variable tells whether the path has variables: {model}, one segment; {+model}, one that may hold slashes written as %2F; {v1|v1beta},
+// one of these words.
 func (r Route) variable() bool { return strings.Contains(r.Path, "{") }
 
 // exactFirst puts what is named before what is matched.
@@ -96,16 +97,25 @@ func exactFirst(a, b Route) int {
 
 var variables = regexp.MustCompile(`\{[^{}]*\}`)
 
+// What a variable matches. An upstream may take an escaped slash for one, and then the path for another.
+const (
+	anySegment   = `[^/]+`
+	plainSegment = `(?:[^/\\%]|%(?:[013-46-9A-Fa-f][0-9A-Fa-f]|2[0-9A-Ea-e]|5[0-9ABD-Fabd-f]))+` // neither %2F nor %5C
+)
+
 // expression matches a path with variables, whole.
 func expression(path string) *matcherv3.RegexMatcher {
 	var b strings.Builder
 	at := 0
 	for _, v := range variables.FindAllStringIndex(path, -1) {
 		b.WriteString(regexp.QuoteMeta(path[at:v[0]]))
-		if words := path[v[0]+1 : v[1]-1]; strings.Contains(words, "|") {
-			b.WriteString("(?:" + words + ")")
-		} else {
-			b.WriteString("[^/]+")
+		switch name := path[v[0]+1 : v[1]-1]; {
+		case strings.Contains(name, "|"):
+			b.WriteString("(?:" + name + ")")
+		case strings.HasPrefix(name, "+"):
+			b.WriteString(anySegment)
+		default:
+			b.WriteString(plainSegment)
 		}
 		at = v[1]
 	}

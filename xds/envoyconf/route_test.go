@@ -2,6 +2,7 @@ package envoyconf_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"bartizan/xds/envoyconf"
@@ -35,14 +36,22 @@ func TestPathWithVariables(t *testing.T) {
 	upstream := &envoyconf.Upstream{Cluster: "llm/g", Host: "api.example.com", Port: 443, TLS: true}
 	host := envoyconf.Routes([]envoyconf.Route{
 		{Name: "any", Path: "/g/{v1|v1beta}/models/{model}:generateContent", Methods: []string{"POST"}, Upstream: upstream, Mount: "/g", Rewrite: "/base"},
+		{Name: "slashes", Path: "/b/model/{+model}/converse", Methods: []string{"POST"}, Upstream: upstream, Mount: "/b", Rewrite: "/base"},
 		{Name: "one", Path: "/g/v1/models/x:generateContent", Methods: []string{"POST"}, Upstream: upstream, Rewrite: "/base/v1/models/x:generateContent"},
 	}, 1).VirtualHosts[0]
 	if host.Routes[0].Name != "one" {
 		t.Error("a path that is named must go before one that is matched")
 	}
 	any := host.Routes[1]
-	match := regexp.MustCompile("^(?:" + any.GetMatch().GetSafeRegex().GetRegex() + ")$") // Envoy matches whole paths
+	var patterns []string
+	for _, r := range host.Routes[1:3] {
+		patterns = append(patterns, r.GetMatch().GetSafeRegex().GetRegex())
+	}
+	match := regexp.MustCompile("^(?:" + strings.Join(patterns, "|") + ")$") // Envoy matches whole paths
 	for path, want := range map[string]bool{
+		"/g/v1/models/a%3Ab%20%2c:generateContent": true, "/g/v1/models/a%2Fb:generateContent": false, "/g/v1/models/a%2fb:generateContent": false,
+		"/g/v1/models/..%5C..:generateContent": false, "/g/v1/models/..%5c..:generateContent": false, "/g/v1/models/%:generateContent": false,
+		"/b/model/arn%3Aaws%3Abedrock%3A%3A1%3Aprofile%2Fx/converse": true, "/b/model/a/b/converse": false, "/b/model//converse": false,
 		"/g/v1beta/models/gemini-3:generateContent": true, "/g/v1/models/a:b:generateContent": true, "/g/v2/models/m:generateContent": false,
 		"/g/v1/models/m/n:generateContent": false, "/g/v1/models/m:generateContentX": false, "/g/v1/models/:generateContent": false,
 	} {
