@@ -49,11 +49,11 @@ type Refusal struct {
 	DecisionID string // the exchange's ID
 }
 
-// Text is the whole message for a person: the reason, the rule and the id to ask an administrator about.
+// Text is the whole message for a person: the reason, the rule, and what can be done.
 func (r Refusal) Text() string {
 	switch {
 	case r.Rule != "":
-		return fmt.Sprintf("Refused by Bartizan: %s (rule %s/%s, decision %s)", r.Message, r.Policy, r.Rule, r.DecisionID)
+		return fmt.Sprintf("Refused by Bartizan: %s (rule %s/%s, decision %s). Ask your administrator about this decision.", r.Message, r.Policy, r.Rule, r.DecisionID)
 	case r.DecisionID != "":
 		return fmt.Sprintf("Refused by Bartizan: %s (decision %s)", r.Message, r.DecisionID)
 	default:

@@ -236,7 +236,7 @@ func policies(pbs []*bundlepb.Policy) ([]*policy.Policy, error) {
 			}
 			p.Rules = append(p.Rules, policy.Rule{
 				Name: r.GetName(), On: r.GetOn(), Expression: at(r.GetExpression()), Pattern: at(r.GetPattern()), Action: action,
-				Severity: filters.Severity(r.GetSeverity()), Reason: r.GetReason(),
+				Severity: filters.Severity(r.GetSeverity()), Reason: r.GetReason(), Message: r.GetMessage(),
 			})
 		}
 		out[i] = p

@@ -174,7 +174,7 @@ func driveSDK(t *testing.T, version string, asJSON bool) {
 	calls := []struct{ tool, region, text string }{
 		{"query_sales", "north", "query_sales north"},
 		{"query_sales", "nowhere", "no such region"},
-		{"update_sales", "north", "Refused by Bartizan: Nothing is written here. (rule p/r, decision d-1)"},
+		{"update_sales", "north", "Refused by Bartizan: Nothing is written here. (rule p/r, decision d-1). Ask your administrator about this decision."},
 	}
 	for _, c := range calls {
 		result, err := session.CallTool(ctx, &sdk.CallToolParams{Name: c.tool, Arguments: map[string]any{"region": c.region}})

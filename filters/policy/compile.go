@@ -121,6 +121,9 @@ func (p *Policy) unknown() string {
 		if r.Action < filters.ActionAllow || r.Action > filters.ActionDeny {
 			return fmt.Sprintf("action of rule %q", r.Name)
 		}
+		if r.Message && (r.Action != filters.ActionDeny || p.Surface != filters.SurfaceLLM) {
+			return fmt.Sprintf("way to tell of rule %q", r.Name)
+		}
 		if !slices.Contains(severities(), r.Severity) {
 			return fmt.Sprintf("severity %q of rule %q", r.Severity, r.Name)
 		}

@@ -32,6 +32,7 @@ type ruleSpec struct {
 	Expression *manifest.String  `yaml:"expression"`
 	Pattern    *manifest.String  `yaml:"pattern"`
 	Action     *manifest.String  `yaml:"action"`
+	As         *manifest.String  `yaml:"as"`
 	Severity   *manifest.String  `yaml:"severity"`
 	Reason     *manifest.String  `yaml:"reason"`
 }
@@ -155,7 +156,7 @@ func (d *decoder) rules(specs []ruleSpec, surface filters.Surface) []Rule {
 		d.unique(seen, name)
 		out = append(out, Rule{
 			Name: name.Value, On: d.on(s.On, surface), Expression: d.required(s.Expression, s.Place, "expression"),
-			Action: d.action(&s), Pattern: d.pattern(&s), Severity: enum(d, s.Severity, s.Place, "severity", severities(), filters.SeverityMedium), Reason: d.reason(&s),
+			Action: d.action(&s), Message: d.message(&s, surface), Pattern: d.pattern(&s), Severity: enum(d, s.Severity, s.Place, "severity", severities(), filters.SeverityMedium), Reason: d.reason(&s),
 		})
 	}
 	return out
@@ -187,6 +188,27 @@ func (d *decoder) action(s *ruleSpec) filters.Action {
 		d.report(name.Errorf(manifest.Suggest(name.Value, []string{"allow", "flag", "redact", "quarantine", "deny"}), "unknown action"))
 	}
 	return action
+}
+
+// How a refusal is told.
+const (
+	asError   = "error" // the default
+	asMessage = "message"
+)
+
+// message reads whether a refusal is told as a message of the model.
+func (d *decoder) message(s *ruleSpec, surface filters.Surface) bool {
+	switch {
+	case s.As == nil:
+		return false
+	case !s.asks(filters.ActionDeny):
+		d.report(s.As.Errorf("", "as is for the action deny"))
+	case s.As.Value != asError && s.As.Value != asMessage:
+		d.report(s.As.Errorf(manifest.Suggest(s.As.Value, []string{asError, asMessage}), "unknown way to tell a refusal"))
+	case s.As.Value == asMessage && surface == filters.SurfaceMCP:
+		d.report(s.As.Errorf("leave it out", "only a model answers with a message"))
+	}
+	return s.As.Value == asMessage
 }
 
 func (d *decoder) reason(s *ruleSpec) string {

@@ -211,6 +211,7 @@ func (p *compiled) failed(r *Rule, err error) filters.Verdict {
 func (p *compiled) verdict(r *Rule, outcome filters.VerdictOutcome, action filters.Action) filters.Verdict {
 	return filters.Verdict{
 		Policy: p.Name, Rule: r.Name, Outcome: outcome, Action: action, Severity: r.Severity, Reason: r.Reason, Observed: p.Mode == Observe,
+		Message: r.Message,
 	}
 }
 

@@ -39,6 +39,19 @@ func document(name, spec string, rules ...string) string {
 	return b.String()
 }
 
+// TestMessage: how a refusal is told comes from its rule, and a rule that failed is none.
+func TestMessage(t *testing.T) {
+	set := mustLoad(t, strings.Replace(document("p", "", "a deny llm.stream"), "reason: because", "reason: because\n      as: message", 1))
+	d, _ := set.Judge(exchange())
+	if r := d.Deciding.Refusal(); !r.AsMessage || r.Rule != "a" {
+		t.Errorf("%+v", r)
+	}
+	set = mustLoad(t, document("p", "", "a deny llm.stream"))
+	if d, _ = set.Judge(exchange()); d.Deciding.Refusal().AsMessage {
+		t.Error("an error is told as a message")
+	}
+}
+
 func TestJudge(t *testing.T) {
 	const absent = "request.headers['absent'] == ''"
 	for name, c := range map[string]struct {

@@ -61,6 +61,7 @@ type Rule struct {
 	Expression manifest.String
 	Pattern    manifest.String // redact: what is masked, in RE2; else empty
 	Action     filters.Action
+	Message    bool // deny, surface llm: told as a message of the model, after which the session goes on
 	Severity   filters.Severity
 	Reason     string // for the person who is refused or reads a notice; required for deny and quarantine
 }

@@ -104,7 +104,7 @@ func (w *world) treated(t *testing.T, server string) {
 	for tool, c := range map[string]struct{ action, want string }{
 		"keys":     {"redact", `{"content":[{"type":"text","text":"[redacted], café"}],"structuredContent":{"key":"[redacted]","rows":1}}`},
 		"poison":   {"quarantine", `{"content":[{"type":"text","text":"Removed by Bartizan: It gives orders. (rule answers/poison)"},{"type":"text","text":"1 row"}]}`},
-		"salaries": {"deny", `{"content":[{"type":"text","text":"Refused by Bartizan: Salaries stay here. (rule answers/salaries, decision ID)"}],"isError":true}`},
+		"salaries": {"deny", `{"content":[{"type":"text","text":"Refused by Bartizan: Salaries stay here. (rule answers/salaries, decision ID). Ask your administrator about this decision."}],"isError":true}`},
 	} {
 		res, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: tool})
 		if err != nil {

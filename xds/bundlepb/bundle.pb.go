@@ -1176,7 +1176,8 @@ type Rule struct {
 	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
 	Severity      string                 `protobuf:"bytes,5,opt,name=severity,proto3" json:"severity,omitempty"`
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	Pattern       *Expression            `protobuf:"bytes,7,opt,name=pattern,proto3" json:"pattern,omitempty"` // action "redact": a regular expression (RE2)
+	Pattern       *Expression            `protobuf:"bytes,7,opt,name=pattern,proto3" json:"pattern,omitempty"`    // action "redact": a regular expression (RE2)
+	Message       bool                   `protobuf:"varint,110,opt,name=message,proto3" json:"message,omitempty"` // action "deny", surface "llm": told as a message of the model
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1258,6 +1259,13 @@ func (x *Rule) GetPattern() *Expression {
 		return x.Pattern
 	}
 	return nil
+}
+
+func (x *Rule) GetMessage() bool {
+	if x != nil {
+		return x.Message
+	}
+	return false
 }
 
 type Audit struct {
@@ -1722,7 +1730,7 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12>\n" +
 	"\n" +
 	"expression\x18\x02 \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\n" +
-	"expression\"\xf0\x01\n" +
+	"expression\"\x8a\x02\n" +
 	"\x04Rule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02on\x18\x02 \x03(\tR\x02on\x12>\n" +
@@ -1732,7 +1740,8 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x1a\n" +
 	"\bseverity\x18\x05 \x01(\tR\bseverity\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x128\n" +
-	"\apattern\x18\a \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\apattern\"M\n" +
+	"\apattern\x18\a \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\apattern\x12\x18\n" +
+	"\amessage\x18n \x01(\bR\amessage\"M\n" +
 	"\x05Audit\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\tR\apayload\x12\x16\n" +

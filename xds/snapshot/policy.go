@@ -22,6 +22,7 @@ func bundlePolicies(policies []*policy.Policy) []*bundlepb.Policy {
 		for _, r := range p.Rules {
 			rule := &bundlepb.Rule{
 				Name: r.Name, On: r.On, Expression: expression(r.Expression), Action: r.Action.String(), Severity: string(r.Severity), Reason: r.Reason,
+				Message: r.Message,
 			}
 			if r.Pattern.Value != "" {
 				rule.Pattern = expression(r.Pattern)

@@ -31,8 +31,11 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 	return request.Treat(x, body, treatments, func(_ *filters.Block, quoted string) string { return `{"type":"text","text":` + quoted + `}` })
 }
 
-// Refuse renders r as an error answer.
-func (Codec) Refuse(_ *filters.Exchange, r filters.Refusal) filters.Reply {
+// Refuse renders r as an error answer, or as a message of the model where r wants that and one was asked for.
+func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
+	if r.AsMessage && x.LLM != nil && x.Route.Operation == "messages" {
+		return spoken(x, r)
+	}
 	status, kind := refusal(r.Kind)
 	reply := answer.Reply(status, r, errorBody(kind, r))
 	if r.Kind == filters.RefusedHTTPMethod {

@@ -12,12 +12,11 @@ func message(x *filters.Exchange, r filters.Refusal) filters.Reply {
 	if x.LLM != nil {
 		model, stream = x.LLM.Model, x.LLM.Stream
 	}
-	reply := answer.Reply(200, r, spoken(r.Text(), "STOP", model))
+	body := spoken(r.Text(), "STOP", model)
 	if stream {
-		reply.Body = sse.Append(nil, "", reply.Body)
-		reply.Headers[0].Value = "text/event-stream"
+		return answer.Stream(r, sse.Append(nil, "", body))
 	}
-	return reply
+	return answer.Reply(200, r, body)
 }
 
 // spoken is a whole GenerateContentResponse of one text, that ends for the reason given. Where a stream has said something before, it

@@ -49,7 +49,7 @@ func TestNotices(t *testing.T) {
 
 // A refusal that is told as a message is a whole answer in the form that was asked for, where the operation has messages at all.
 func TestRefusalAsMessage(t *testing.T) {
-	const said = `{"candidates":[{"content":{"role":"model","parts":[{"text":"Refused by Bartizan: No. (rule p/r, decision 1)"}]},"finishReason":"STOP","index":0}],"modelVersion":"m"}`
+	const said = `{"candidates":[{"content":{"role":"model","parts":[{"text":"Refused by Bartizan: No. (rule p/r, decision 1). Ask your administrator about this decision."}]},"finishReason":"STOP","index":0}],"modelVersion":"m"}`
 	tests := []struct {
 		operation string
 		stream    bool
@@ -59,7 +59,7 @@ func TestRefusalAsMessage(t *testing.T) {
 	}{
 		{"generateContent", false, 200, "application/json", said},
 		{"streamGenerateContent", true, 200, "text/event-stream", "data: " + said + "\n\n"},
-		{"countTokens", false, 403, "application/json", `{"error":{"code":403,"message":"Refused by Bartizan: No. (rule p/r, decision 1)","status":"PERMISSION_DENIED"}}`},
+		{"countTokens", false, 403, "application/json", `{"error":{"code":403,"message":"Refused by Bartizan: No. (rule p/r, decision 1). Ask your administrator about this decision.","status":"PERMISSION_DENIED"}}`},
 	}
 	for _, tt := range tests {
 		x := &filters.Exchange{Route: filters.Route{Operation: tt.operation}, LLM: &filters.LLM{Model: "m", Stream: tt.stream}}

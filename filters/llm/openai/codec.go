@@ -49,10 +49,13 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 	return request.Treat(x, body, treatments, func(_ *filters.Block, quoted string) string { return `{"type":"text","text":` + quoted + `}` })
 }
 
-// Refuse renders r as an error answer.
+// Refuse renders r as an error answer, or as a message of the model where r wants that and one was asked for.
 func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 	if isResponses(x) {
 		return responses.Codec{}.Refuse(x, r)
+	}
+	if r.AsMessage && x.LLM != nil && x.Route.Operation == "chat.completions" {
+		return spoken(x, r)
 	}
 	return fault.Reply(r)
 }

@@ -22,6 +22,13 @@ func Reply(status int, r filters.Refusal, body []byte) filters.Reply {
 	return filters.Reply{Status: status, Headers: headers, Body: body}
 }
 
+// Stream is a refusal as a stream that ends well.
+func Stream(r filters.Refusal, body []byte) filters.Reply {
+	reply := Reply(200, r, body)
+	reply.Headers[0].Value = "text/event-stream"
+	return reply
+}
+
 // Quote returns s as a JSON string. What is not UTF-8 in it becomes U+FFFD.
 func Quote(s string) string {
 	q, _ := jsontext.AppendQuote(nil, s) // its error only tells that something was replaced
