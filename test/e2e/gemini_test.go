@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,8 @@ spec:
   rules:
     - { name: prompt, expression: "block.origin == 'user' && block.text.contains('FORBIDDEN')", action: deny, reason: We do not ask that. }
     - { name: poison, expression: "block.origin == 'tool_result' && block.text.contains('IGNORE')", action: quarantine, reason: It gives orders. }
+    - { name: no-delete, expression: "call.name == 'delete_file'", action: deny, reason: Nothing is deleted. }
+    - { name: keys, expression: "block.origin == 'assistant'", action: redact, pattern: "AKIA[0-9A-Z]{16}" }
     - { name: elsewhere, expression: "llm.declarations.exists(d, d.kind == 'mcp_server')", action: deny, reason: Servers are reached through the gateway. }
 `
 
@@ -121,6 +124,7 @@ func TestGemini(t *testing.T) {
 		}
 	}
 	t.Run("denied", w.geminiDenied)
+	t.Run("answers", w.geminiAnswers)
 	t.Run("raw", func(t *testing.T) { w.geminiRaw(t, vendor) })
 }
 
@@ -183,6 +187,31 @@ func (w *world) geminiDenied(t *testing.T) {
 	}
 	if _, err := client.Models.CountTokens(t.Context(), geminiModel, []*genai.Content{genai.NewContentFromText("FORBIDDEN", genai.RoleUser)}, nil); err == nil {
 		t.Error("tokens of what is forbidden were counted")
+	}
+}
+
+// geminiAnswers: of two calls the one that is denied becomes our words, and a key in the text is masked, streamed and not.
+func (w *world) geminiAnswers(t *testing.T) {
+	client, seen := w.geminiClient(t, "v1beta")
+	for _, stream := range []bool{true, false} {
+		parts, finish, err := generate(t.Context(), client, stream, []*genai.Content{genai.NewContentFromText(
+			`Go. fake:say:"the key AKIAABCDEFGHIJKLMNOP " stream:9 tool:delete_file{"path":"/"} tool:list_directory{"dir_path":"."}`, genai.RoleUser)})
+		text := textOf(parts)
+		if err != nil || finish != genai.FinishReasonStop || !strings.HasPrefix(text, "the key [redacted] Refused by Bartizan: Nothing is deleted. (rule asked/no-delete") {
+			t.Errorf("stream %t: %q, finished by %s, error %v", stream, text, finish, err)
+		}
+		var called []string
+		for _, p := range parts {
+			if p.FunctionCall != nil {
+				called = append(called, p.FunctionCall.Name)
+			}
+		}
+		if !slices.Equal(called, []string{"list_directory"}) {
+			t.Errorf("stream %t: called %v", stream, called)
+		}
+		if r := factOf(t, w.decision(t, seen.decision)); r.Unmapped.Bartizan.Answer.Action != "deny" {
+			t.Errorf("record %s", r.Raw)
+		}
 	}
 }
 

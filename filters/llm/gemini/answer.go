@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"bytes"
 	"iter"
 
 	"bartizan/filters"
@@ -15,6 +16,7 @@ type reading struct {
 	tokens tokens
 	said   []said          // of the event at hand
 	lines  map[int64]*line // by candidate
+	crlf   bool            // what ends the lines of the stream
 }
 
 var _ answer.Dialect = (*reading)(nil)
@@ -54,7 +56,7 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 			f.failure()
 		}
 	}
-	r.said = f.said
+	r.said, r.crlf = f.said, bytes.HasSuffix(e.Raw, []byte("\r\n"))
 	if err := d.End(); err != nil {
 		return err
 	}

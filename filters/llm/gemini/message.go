@@ -29,9 +29,6 @@ func spoken(text, finish, model string) []byte {
 	return append(b, '}')
 }
 
-// CutEvent ends a stream as a model does: Gemini CLI asks again where there is no finish, and dies where the connection breaks.
-func (r *reading) CutEvent(why filters.Refusal) []byte { return sse.Append(nil, "", r.cut(why)) }
-
 // CutBody stands in the place of a held JSON answer, under the status that has already been sent.
 func (r *reading) CutBody(why filters.Refusal) []byte {
 	if r.x.Response.Status < 400 && generates(r.x.Route.Operation) {

@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -13,7 +14,21 @@ import (
 
 // WriteEvent writes a chunk with its parts changed.
 func (r *reading) WriteEvent(dst []byte, e *answer.Event) []byte {
-	return sse.Replace(dst, e.Event, r.WriteBody(e))
+	return append(dst, r.lined(sse.Replace(nil, e.Event, r.WriteBody(e)))...)
+}
+
+// CutEvent ends a stream as a model does: Gemini CLI asks again where there is no finish, and dies where the connection breaks.
+func (r *reading) CutEvent(why filters.Refusal) []byte {
+	return r.lined(sse.Append(nil, "", r.cut(why)))
+}
+
+// lined ends the lines of an event as the provider ends its own: Google's SDK for Go takes the first blank line of LF for the end of an event, though
+// events that end by CRLF stand before it.
+func (r *reading) lined(event []byte) []byte {
+	if r.crlf {
+		return bytes.ReplaceAll(event, []byte("\n"), []byte("\r\n"))
+	}
+	return event
 }
 
 // WriteBody writes a response with its parts changed: a text in the place of a call, and an empty one in that of what is gone, so that there
