@@ -10,46 +10,61 @@ import (
 
 // reading reads one answer into x.
 type reading struct {
-	x     *filters.Exchange
-	calls answer.Calls
+	x      *filters.Exchange
+	calls  answer.Calls
+	open   []opened       // parts that have begun and not ended
+	spoke  map[int64]bool // choices that have said something
+	extras int64          // parts so far that are neither texts nor calls
 }
+
+var _ answer.Dialect = (*reading)(nil)
 
 // found is what one chunk, or one JSON body, says.
 type found struct {
 	model, stop, err string
-	calls            []piece
+	calls            []call
+	ended            []int64 // choices of which all has come
 	usage            filters.Usage
+	parts            *answer.Event
+	stops            []answer.Piece
+	failed           bool // it is an error
 }
 
-// piece is what a chunk says of one tool call. Only the first of a call has an id and a name.
-type piece struct {
+// call is what a chunk says of one tool call. Only the first of a call has an id and a name.
+type call struct {
 	filters.ToolCall
-	index     int64
+	key       answer.Key
+	custom    bool // its arguments are a text
+	odd       bool // its index is none
 	arguments []byte
+	place     place // of the arguments
+	object    place
 }
 
-// Event reads a chunk, an error, or the end of the stream.
-func (r *reading) Event(d *strictjson.Decoder, data []byte) error {
-	if string(data) == "[DONE]" {
+// ReadEvent reads a chunk, an error, or the end of the stream.
+func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
+	if string(e.Data) == "[DONE]" {
 		r.calls.EndAll(&r.x.Response)
+		r.close(e, nil)
 		r.x.Response.Complete = true
 		return nil
 	}
-	return r.read(d)
+	return r.read(d, e)
 }
 
-// Body reads a completion or an error.
-func (r *reading) Body(d *strictjson.Decoder) error {
-	if err := r.read(d); err != nil {
+// ReadBody reads a completion or an error.
+func (r *reading) ReadBody(d *strictjson.Decoder, e *answer.Event) error {
+	if err := r.read(d, e); err != nil {
 		return err
 	}
 	r.calls.EndAll(&r.x.Response)
+	r.close(e, nil)
 	return nil
 }
 
 // read reads a completion, a chunk or an error: no member means different things in them.
-func (r *reading) read(d *strictjson.Decoder) error {
-	f := found{usage: r.x.Response.Usage}
+func (r *reading) read(d *strictjson.Decoder, e *answer.Event) error {
+	f := found{usage: r.x.Response.Usage, parts: e}
 	for name := range d.Object() {
 		switch kind := d.Kind(); string(name) {
 		case "model":
@@ -67,7 +82,7 @@ func (r *reading) read(d *strictjson.Decoder) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	r.apply(f)
+	r.apply(&f)
 	return nil
 }
 
@@ -76,58 +91,101 @@ func (f *found) choices(d *strictjson.Decoder, kind strictjson.Kind) {
 		return // null, or something of a version to come: skipped by the loop of the object around it
 	}
 	for range d.Array() {
-		if d.Kind() != '{' {
-			continue
-		}
-		for name := range d.Object() {
-			switch string(name) {
-			case "finish_reason":
-				answer.SetName(&f.stop, d.MaybeText())
-			case "delta", "message":
-				f.message(d)
-			}
+		if d.Kind() == '{' {
+			f.choice(d)
 		}
 	}
 }
 
+// choice reads one of the answers to one request. Its index, which may come last, is the group of what it says.
+func (f *found) choice(d *strictjson.Decoder) {
+	index, stop, probabilities := int64(0), "", place{}
+	parts, calls := len(f.parts.Pieces), len(f.calls)
+	for name := range d.Object() {
+		switch string(name) {
+		case "index":
+			index, _ = d.MaybeInt64()
+		case "finish_reason":
+			answer.SetName(&stop, d.MaybeText())
+			f.stopped(d, stop)
+		case "delta", "message":
+			f.message(d)
+		case "logprobs":
+			d.Skip()
+			probabilities = placeOf(d)
+		}
+	}
+	for i := range f.parts.Pieces[parts:] {
+		p := &f.parts.Pieces[parts+i]
+		p.Key.Group = index
+		p.Object = [2]int{probabilities.start, probabilities.end}
+	}
+	for i := range f.calls[calls:] {
+		f.calls[calls+i].key.Group = index
+	}
+	if stop != "" {
+		f.stop, f.ended = stop, append(f.ended, index)
+		if n := len(f.stops); n > 0 {
+			f.stops[n-1].Key.Group = index
+		}
+	}
+}
+
+// message reads what a model says, or a piece of it.
 func (f *found) message(d *strictjson.Decoder) {
 	if d.Kind() != '{' {
 		return
 	}
 	for name := range d.Object() {
-		switch kind := d.Kind(); {
-		case string(name) == "tool_calls" && kind == '[':
-			for range d.Array() {
-				f.call(d)
+		switch kind := d.Kind(); string(name) {
+		case "tool_calls":
+			if kind == '[' {
+				for i := range d.Array() {
+					f.call(d, int64(i))
+				}
 			}
-		case string(name) == "function_call" && kind == '{': // before tool_calls: it has no id
-			var c piece
-			f.function(d, &c)
-			f.calls = append(f.calls, c)
+		case "function_call": // before tool_calls: it has no id
+			if kind == '{' {
+				c := call{key: answer.Key{Part: partFunction}}
+				mark := d.Mark()
+				f.function(d, &c)
+				c.object.start, c.object.end = d.RangeSince(mark)
+				f.calls = append(f.calls, c)
+			}
+		case "role":
+		default:
+			f.text(d, name, kind)
 		}
 	}
 }
 
-// call reads a tool call, or a piece of one.
-func (f *found) call(d *strictjson.Decoder) {
+// call reads a tool call, or a piece of one. Of a whole answer the place tells calls apart.
+func (f *found) call(d *strictjson.Decoder, index int64) {
 	if d.Kind() != '{' {
 		return
 	}
-	c := piece{index: int64(len(f.calls))} // of a whole answer: there the place tells calls apart
+	var c call
+	mark := d.Mark()
 	for name := range d.Object() {
 		switch string(name) {
 		case "index":
-			c.index, _ = d.MaybeInt64()
+			index, _ = d.MaybeInt64()
+			c.odd = index < 0
 		case "id":
 			answer.SetName(&c.ID, d.MaybeText())
-		case "function", "custom":
+		case "custom":
+			c.custom = true
+			f.function(d, &c)
+		case "function":
 			f.function(d, &c)
 		}
 	}
+	c.object.start, c.object.end = d.RangeSince(mark)
+	c.key.Part = partCalls + index
 	f.calls = append(f.calls, c)
 }
 
-func (f *found) function(d *strictjson.Decoder, c *piece) {
+func (f *found) function(d *strictjson.Decoder, c *call) {
 	if d.Kind() != '{' {
 		return
 	}
@@ -137,6 +195,7 @@ func (f *found) function(d *strictjson.Decoder, c *piece) {
 			answer.SetName(&c.Name, d.MaybeText())
 		case "arguments", "input": // the second of a custom tool: free text
 			c.arguments = append(c.arguments, d.MaybeText()...)
+			c.place = placeOf(d)
 		}
 	}
 }
@@ -178,6 +237,7 @@ func (f *found) failure(d *strictjson.Decoder, kind strictjson.Kind) {
 	if kind != '{' {
 		return
 	}
+	f.failed = true
 	var code, typ string
 	for name := range d.Object() {
 		switch string(name) {
@@ -192,22 +252,31 @@ func (f *found) failure(d *strictjson.Decoder, kind strictjson.Kind) {
 	}
 }
 
-func (r *reading) apply(f found) {
+func (r *reading) apply(f *found) {
 	out := &r.x.Response
 	out.Usage = f.usage
 	answer.Replace(&out.Model, f.model)
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
-	for _, c := range f.calls {
-		if c.ID != "" || c.Name != "" {
-			r.calls.Begin(out, c.index, c.ToolCall, c.arguments)
+	r.begin(f.parts)
+	for i := range f.calls {
+		c := &f.calls[i]
+		id := c.key.Group<<32 | c.key.Part
+		old := r.find(c.key)
+		begins := (c.ID != "" || c.Name != "") && (old == nil || !old.is(c)) // there are servers that say both again and again
+		if begins {
+			r.calls.Begin(out, id, c.ToolCall, c.arguments)
 		} else {
-			r.calls.Piece(c.index, c.arguments)
+			r.calls.Piece(id, c.arguments)
 		}
+		r.callPart(f.parts, c, old, begins)
 	}
-	if f.stop != "" { // all of a choice has come
-		r.calls.EndAll(out)
+	for _, index := range f.ended {
+		r.calls.EndGroup(out, index)
+		r.close(f.parts, func(k answer.Key) bool { return k.Group == index })
 	}
+	f.parts.Pieces = append(f.parts.Pieces, f.stops...)
+	f.parts.Last = f.failed
 }
 
 // CutEvent ends a stream with an error, which the SDKs raise as an APIError with its message, and the event that ends all.

@@ -63,6 +63,15 @@ func (c *Calls) End(out *filters.Response, index int64) {
 	delete(c.open, index)
 }
 
+// EndGroup completes the calls whose index has group in its upper half.
+func (c *Calls) EndGroup(out *filters.Response, group int64) {
+	for index := range c.open { // in any order: each has a place of its own
+		if index>>32 == group {
+			c.End(out, index)
+		}
+	}
+}
+
 // EndAll completes all calls.
 func (c *Calls) EndAll(out *filters.Response) {
 	for index := range c.open { // in any order: each has a place of its own

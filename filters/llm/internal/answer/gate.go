@@ -20,6 +20,7 @@ type gate struct {
 	x       *filters.Exchange
 	judge   filters.AnswerJudge
 	parts   map[Key]*part
+	order   []*part // all of them, as they began
 	groups  map[int64]*group
 	begun   bool // the stages AnswerBegins
 	ended   bool // and AnswerEnds were judged
@@ -64,7 +65,7 @@ func (g *gate) stop() error {
 
 // end says that nothing more comes: of what is held and not whole, nothing passes.
 func (g *gate) end() error {
-	for _, p := range g.parts {
+	for _, p := range g.order {
 		if !p.closed {
 			if err := g.abandon(p); err != nil {
 				return err
@@ -130,7 +131,7 @@ func (g *gate) piece(e *Event, p *Piece) error {
 
 // begin decides how a part is treated until it is whole.
 func (g *gate) begin(p *Piece) error {
-	if len(g.parts) >= maxParts {
+	if len(g.order) >= maxParts {
 		return unjudged("", "it has more than "+strconv.Itoa(maxParts)+" parts")
 	}
 	part := &part{Part: *p.Begin}
@@ -138,6 +139,7 @@ func (g *gate) begin(p *Piece) error {
 		return unjudged("", "a part of it begins before the one in its place has ended")
 	}
 	g.parts[p.Key] = part
+	g.order = append(g.order, part)
 	if part.Kind == Call || p.Close {
 		part.hold, part.gather = true, true
 		return nil
