@@ -116,7 +116,7 @@ func SystemCAFile() string {
 func loaded(snap *snapshot.Snapshot) *Loaded {
 	l := &Loaded{
 		Commit: snap.Commit, Warnings: snap.Warnings, policies: len(snap.Bundle.GetPolicies()),
-		access: len(snap.Bundle.GetToolAccess()), pins: len(snap.Bundle.GetMcpPins()),
+		access: len(snap.Bundle.GetToolAccess()), models: len(snap.Bundle.GetModelAccess()), pins: len(snap.Bundle.GetMcpPins()),
 	}
 	for _, m := range snap.Envoy.Listeners {
 		if listener, ok := m.(*listenerv3.Listener); ok {
@@ -161,6 +161,9 @@ func (l *Loaded) Summary() string {
 	}
 	if l.access > 0 {
 		parts = append(parts, count(l.access, "tool access", "tool accesses"))
+	}
+	if l.models > 0 {
+		parts = append(parts, count(l.models, "model access", "model accesses"))
 	}
 	if l.pins > 0 {
 		parts = append(parts, count(l.pins, "server pinned", "servers pinned"))

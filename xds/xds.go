@@ -163,6 +163,7 @@ type Loaded struct {
 	Warnings  manifest.Errors // what is allowed and hardly meant
 	policies  int
 	access    int
+	models    int
 	pins      int
 	secrets   []string
 

@@ -41,6 +41,7 @@ type Bundle struct {
 	policies *policy.Set
 	registry *access.Registry
 	prices   map[string]prices.Tables // by Provider
+	models   *access.Models
 }
 
 type route struct {
@@ -70,7 +71,7 @@ func (b *Bundle) Visible(r filters.Route, x *filters.Exchange) (bool, error) {
 	return b.registry.Visible(r.Target, x)
 }
 
-// Servers are the MCP servers that the caller of x may know of, sorted by name. One of which that cannot be found out is not among
+// Servers are the MCP servers behind the gateway that the caller of x may know of, sorted by name. One of which that cannot be found out is not among
 // them.
 func (b *Bundle) Servers(x *filters.Exchange) []string {
 	var names []string
@@ -84,11 +85,23 @@ func (b *Bundle) Servers(x *filters.Exchange) []string {
 
 // Judge takes the decision about a decoded request, and returns what decides about its answer; nil where no rule does. At the endpoint
 // for all servers rules have nothing to say: they judge the requests to each server that follow from it, under the same caller.
+//
+// What a request asks of a model provider is held against ModelAccess and against the registry of MCP servers too, in the form of rules.
 func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJudge) {
 	if x.Route.Aggregate {
 		return filters.Decision{}, nil
 	}
-	return b.policies.Judge(x)
+	decision, answers := b.policies.Judge(x)
+	if x.Route.Surface == filters.SurfaceLLM {
+		decision.Merge(b.models.Judge(x))
+		decision.Merge(b.registry.Connectors(x, b.Entry(x.Route.Name).Connectors))
+	}
+	return decision, answers
+}
+
+// Admits tells whether the caller of x may use a model at a provider; the error says why it could not be found out.
+func (b *Bundle) Admits(x *filters.Exchange, provider, model string) (bool, error) {
+	return b.models.Admits(x, provider, model)
 }
 
 // Memory is what a replica remembers of what it has seen. It outlives bundles, is bounded, and ends with the process.
@@ -122,6 +135,10 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", pb.GetVersion(), err)
 	}
+	admitted, err := models(pb)
+	if err != nil {
+		return nil, err
+	}
 	b := &Bundle{
 		Version: pb.GetVersion(), Commit: pb.GetCommit(), RequestBytes: pb.GetLimits().GetRequestBytes(),
 		Audit: audit.Options{
@@ -132,6 +149,7 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 		issuers:  make(map[string]*bundlepb.Issuer, len(pb.GetIssuers())),
 		policies: set,
 		registry: known,
+		models:   admitted,
 	}
 	if b.RequestBytes <= 0 || b.RequestBytes > MaxRequestBytes {
 		return nil, fmt.Errorf("bundle %s: limits.request_bytes is %d, want 1 to %d", b.Version, b.RequestBytes, MaxRequestBytes)
@@ -145,8 +163,10 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 	if err := b.addRoutes(pb, dialects); err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", b.Version, err)
 	}
-	for _, s := range pb.GetMcpServers() {
-		b.servers = append(b.servers, s.GetName())
+	for _, r := range b.routes {
+		if r.Surface == filters.SurfaceMCP && !r.Aggregate && r.entry.Document == nil {
+			b.servers = append(b.servers, r.Target)
+		}
 	}
 	slices.Sort(b.servers)
 	if err := b.addKeys(pb); err != nil {
@@ -186,16 +206,35 @@ func (b *Bundle) addRoutes(pb *bundlepb.Bundle, dialects func(string) (filters.C
 		case named.Surface == filters.SurfaceMCP:
 			b.routes[named.Name] = route{named, mcpCodec, entry(r)}
 		case named.Surface == filters.SurfaceLLM:
-			codec, ok := dialects(named.Dialect)
-			if !ok {
-				return fmt.Errorf("route %s: this replica does not speak dialect %q", named.Name, named.Dialect)
+			at, codec, err := modelEntry(r, dialects)
+			if err != nil {
+				return fmt.Errorf("route %s: %w", named.Name, err)
 			}
-			b.routes[named.Name] = route{named, codec, entry(r)}
+			b.routes[named.Name] = route{named, codec, at}
 		default:
 			return fmt.Errorf("route %s: this replica does not know surface %q", named.Name, named.Surface)
 		}
 	}
 	return nil
+}
+
+// modelEntry is what a route of a model provider asks of its callers.
+func modelEntry(r *bundlepb.Route, dialects func(string) (filters.Codec, bool)) (Entry, filters.Codec, error) {
+	codec, ok := dialects(r.GetDialect())
+	at := entry(r)
+	if !ok {
+		return at, nil, fmt.Errorf("this replica does not speak dialect %q", r.GetDialect())
+	}
+	if !slices.Contains(append(access.ConnectorModes(), ""), at.Connectors) {
+		return at, nil, fmt.Errorf("this replica does not know connectors %q", at.Connectors)
+	}
+	if at.Passthrough {
+		d, _ := llm.Lookup(r.GetDialect())
+		if at.Subscription = d.Subscription; at.Subscription == nil {
+			return at, nil, fmt.Errorf("this replica knows no subscriptions of dialect %q", r.GetDialect())
+		}
+	}
+	return at, codec, nil
 }
 
 func (b *Bundle) addKeys(pb *bundlepb.Bundle) error {

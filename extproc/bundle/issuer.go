@@ -3,6 +3,7 @@ package bundle
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"bartizan/filters"
+	"bartizan/filters/access"
 	"bartizan/xds/bundlepb"
 )
 
@@ -20,6 +22,9 @@ type Entry struct {
 	Scopes      []string // each of which a token must have
 	Document    []byte   // the route is the metadata of another: what it answers to everybody
 	Passthrough bool     // the caller brings the upstream's credential
+
+	Subscription *regexp.Regexp // the form that this credential must have; nil: any
+	Connectors   access.Connectors
 }
 
 // MethodToken is how somebody with a token was verified.
@@ -141,5 +146,6 @@ func entry(route *bundlepb.Route) Entry {
 	r := route.GetResource()
 	return Entry{
 		Resource: r.GetId(), MetadataURL: r.GetMetadataUrl(), Scopes: r.GetScopes(), Document: r.GetDocument(), Passthrough: route.GetPassthrough(),
+		Connectors: access.Connectors(route.GetConnectors()),
 	}
 }

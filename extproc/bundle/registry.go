@@ -49,7 +49,8 @@ func server(pb *bundlepb.McpServer) (access.Server, error) {
 		Name: pb.GetName(), Tools: make(map[string]filters.ToolAnnotations, len(pb.GetTools())),
 		About:     filters.MCPServer{Labels: pb.GetLabels(), Owner: pb.GetOwner(), Classification: pb.GetClassification()},
 		VisibleTo: expression(pb.GetFile(), pb.GetVisibleTo()),
-		Off:       pb.GetOff(), Origins: pb.GetOrigins(), MaxTTL: time.Duration(pb.GetListTtlMs()) * time.Millisecond, Scan: access.Scan(pb.GetScan()),
+		URL:       pb.GetUrl(), ConnectorIDs: pb.GetConnectorIds(), Scopes: pb.GetScopes(),
+		Off: pb.GetOff(), Origins: pb.GetOrigins(), MaxTTL: time.Duration(pb.GetListTtlMs()) * time.Millisecond, Scan: access.Scan(pb.GetScan()),
 	}
 	if !slices.Contains(append(access.Scans(), ""), s.Scan) {
 		return s, fmt.Errorf("this replica does not know scan %q", s.Scan)
@@ -92,6 +93,27 @@ func toolAccess(pb *bundlepb.ToolAccess) (*access.ToolAccess, error) {
 		a.Kinds = append(a.Kinds, kind)
 	}
 	return a, nil
+}
+
+// models reads the contract's form of all ModelAccess documents.
+func models(pb *bundlepb.Bundle) (*access.Models, error) {
+	var docs []*access.ModelAccess
+	for _, a := range pb.GetModelAccess() {
+		at := manifest.Position{File: a.GetFile(), Line: 1, Column: 1}
+		doc := &access.ModelAccess{Name: a.GetName(), At: at, Expression: expression(a.GetFile(), a.GetExpression()), Reason: a.GetReason()}
+		for _, name := range a.GetProviders() {
+			doc.Providers = append(doc.Providers, manifest.String{Value: name, Position: at})
+		}
+		for _, name := range a.GetModels() {
+			doc.Models = append(doc.Models, manifest.String{Value: name, Position: at})
+		}
+		docs = append(docs, doc)
+	}
+	known, errs := access.NewModels(docs, nil)
+	if err := errs.Err(); err != nil {
+		return nil, fmt.Errorf("compile the ModelAccess documents of commit %s: %w", pb.GetCommit(), err)
+	}
+	return known, nil
 }
 
 func pinned(pb *bundlepb.McpPins) (*pins.Set, error) {

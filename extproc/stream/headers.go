@@ -8,6 +8,7 @@ import (
 
 	"bartizan/extproc/sealed"
 	"bartizan/filters/claim"
+	"bartizan/filters/secrets"
 )
 
 // headers are what the machine reads of a header map, in one pass.
@@ -31,6 +32,9 @@ type credential struct{ name, value string }
 
 // upstreamHeader is where a caller puts his own credential for an upstream with passthrough. It becomes Authorization there.
 const upstreamHeader = ownPrefix + "upstream-authorization"
+
+// keyHeader is where a caller puts his key for the gateway, when the other headers carry something else.
+const keyHeader = ownPrefix + "key"
 
 // ownPrefix is what the names of our own headers begin with.
 const ownPrefix = "x-bartizan-"
@@ -58,7 +62,7 @@ func readHeaders(m *corev3.HeaderMap) headers {
 			h.add(name, value)
 		case "x-request-id":
 			h.requestID = value
-		case "x-api-key", "x-goog-api-key", "authorization":
+		case "x-api-key", "x-goog-api-key", "api-key", "authorization", keyHeader:
 			h.credentials = append(h.credentials, credential{name, value})
 		case upstreamHeader:
 			h.upstream = append(h.upstream, credential{name, value})
@@ -117,6 +121,9 @@ func (m *Machine) describe(req *extproc.ProcessingRequest, in headers) {
 	r := &m.x.Request
 	r.ID, r.Method, r.Host, r.Headers = in.requestID, in.method, in.host, in.rest
 	r.Path, r.Query, _ = strings.Cut(in.path, "?")
+	if name, secret := secrets.InQuery(r.Query); secret {
+		r.Query = name + "=" // neither rules nor records see the rest of it
+	}
 	r.UserAgent = in.rest["user-agent"]
 	r.SourceIP = hostOf(attribute(req, "source.address"))
 	m.x.Claimed = claim.Headers(in.rest)

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,14 +9,21 @@ import (
 
 	"bartizan/extproc/bundle"
 	"bartizan/filters"
+	"bartizan/filters/secrets"
 )
 
-// identify finds who calls by the key in x-api-key, x-goog-api-key or Authorization: Bearer. An agent may send two (Claude Code does
+// identify finds who calls by the key in x-api-key, x-goog-api-key, api-key, x-bartizan-key or Authorization: Bearer. An agent may send two (Claude Code does
 // with ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN both set); they must be the same key. A key is a virtual key, or a token that
 // Envoy has verified: since all credentials are the same, what Envoy verified is what was sent.
 //
 // A later way is an mTLS name.
 func identify(b *bundle.Bundle, in headers, token bundle.Token, at bundle.Entry) (filters.Identity, *filters.Refusal) {
+	if refusal := foreignKey(b, in.credentials); refusal != nil {
+		if slices.ContainsFunc(in.credentials, credential.bearer) {
+			refusal.Challenge = challenge(at, "invalid_token")
+		}
+		return filters.Identity{}, refusal
+	}
 	key, wrong := oneKey(in.credentials)
 	if wrong != "" {
 		return filters.Identity{}, &filters.Refusal{Kind: filters.RefusedIdentity, Message: wrong}
@@ -75,6 +81,9 @@ func oneKey(credentials []credential) (key, wrong string) {
 }
 
 func noKey(at bundle.Entry) string {
+	if at.Subscription != nil {
+		return "the request does not say who you are here: send your virtual key as " + keyHeader + ", beside your login at the provider"
+	}
 	if at.MetadataURL != "" {
 		return "the request carries no token: log in, or send your virtual key as Authorization: Bearer"
 	}
@@ -84,21 +93,15 @@ func noKey(at bundle.Entry) string {
 // exposed refuses a request to a model with a key in its address, where Google's APIs take one too. It is not looked at, and nothing of
 // the query is kept.
 func (m *Machine) exposed() *filters.Refusal {
-	if m.x.Route.Surface != filters.SurfaceLLM {
+	name, found := secrets.InQuery(m.x.Request.Query)
+	if m.x.Route.Surface != filters.SurfaceLLM || !found {
 		return nil
 	}
-	query, _ := url.ParseQuery(m.x.Request.Query) // what cannot be read is its codec's to refuse
-	for _, name := range []string{"key", "access_token", "oauth_token", "bearer_token"} {
-		if query.Has(name) {
-			m.x.Request.Query = ""
-			return &filters.Refusal{
-				Kind: filters.RefusedIdentity,
-				Message: "the address holds a key, as its parameter " + name + ", and addresses stand in logs: " +
-					"send your virtual key as x-api-key, x-goog-api-key or Authorization: Bearer, and have this one replaced",
-			}
-		}
+	return &filters.Refusal{
+		Kind: filters.RefusedIdentity,
+		Message: "the address holds a key, as its parameter " + name + ", and addresses stand in logs: " +
+			"send your virtual key as x-api-key, x-goog-api-key or Authorization: Bearer, and have this one replaced",
 	}
-	return nil
 }
 
 // challenge sends a client to the authorization server that the metadata of the resource name (RFC 6750, section 3; RFC 9728, section
@@ -125,6 +128,12 @@ func lacking(who filters.Identity, in headers, at bundle.Entry) *filters.Refusal
 			return &filters.Refusal{
 				Kind: filters.RefusedScope, Message: "your token lacks the scope " + scope, Challenge: challenge(at, "insufficient_scope"),
 			}
+		}
+	}
+	if at.Subscription != nil && (len(in.upstream) != 1 || in.unlike(at)) {
+		return &filters.Refusal{
+			Kind:    filters.RefusedIdentity,
+			Message: "this provider is used with your own login, whose token the request must carry as Authorization: Bearer, once; a key is not taken there",
 		}
 	}
 	if at.Passthrough && len(in.upstream) != 1 {

@@ -40,11 +40,16 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
 			{Name: "llm/openai/chat.completions", Surface: "llm", Target: "openai", Dialect: "openai", Operation: "chat.completions"},
 			{Name: "llm/gemini/generateContent", Surface: "llm", Target: "gemini", Dialect: "gemini", Operation: "generateContent"},
+			{Name: "llm/login/messages", Surface: "llm", Target: "login", Dialect: "anthropic", Operation: "messages", Passthrough: true},
 			{Name: "mcp/warehouse", Surface: "mcp", Target: "warehouse"},
 			{Name: "mcp", Surface: "mcp", Target: "*", Aggregate: true},
 			{Name: "mcp/hidden", Surface: "mcp", Target: "hidden"},
 		},
 		VirtualKeys: []*bundlepb.VirtualKey{{Name: "alice-laptop", Sha256: digest[:], User: "alice", Groups: []string{"finance"}}},
+		ModelAccess: []*bundlepb.ModelAccess{
+			{Name: "login", Providers: []string{"login"}, Models: []string{"claude-haiku-*", "claude-sonnet-5"}, Reason: "Ask the platform team."},
+			{Name: "others", Providers: []string{"anthropic", "openai", "gemini"}, Models: []string{"*"}},
+		},
 		Policies: []*bundlepb.Policy{{
 			Name: "models", File: "models.yaml", Surface: "llm", FailurePolicy: "Fail", Mode: "Enforce",
 			Rules: []*bundlepb.Rule{

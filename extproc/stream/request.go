@@ -32,6 +32,7 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	if m.at.Document != nil {
 		return m.publish(m.at.Document)
 	}
+	in.setAside(m.at)
 	if refusal := m.exposed(); refusal != nil {
 		return m.Refuse(*refusal)
 	}

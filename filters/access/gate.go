@@ -10,7 +10,9 @@ import (
 )
 
 // Gate opens the gate to the items of the server of x.
-func (r *Registry) Gate(x *filters.Exchange) mcp.Gate {
+func (r *Registry) Gate(x *filters.Exchange) mcp.Gate { return r.gate(x) }
+
+func (r *Registry) gate(x *filters.Exchange) *gate {
 	g := &gate{registry: r, x: x, server: r.servers[x.MCP.Server]}
 	if g.server != nil {
 		g.asked = *x

@@ -37,6 +37,10 @@ type Server struct {
 	Origins   []string                           // as in mcp.Server
 	MaxTTL    time.Duration
 	Scan      Scan // empty: ScanQuarantine
+
+	URL          string   // under which a provider may connect to it; empty: by ConnectorIDs alone
+	ConnectorIDs []string // by which providers know it
+	Scopes       []string // each of which a caller's token must have
 }
 
 // Documents are what a Registry is made of.

@@ -6,6 +6,7 @@
 package llm
 
 import (
+	"regexp"
 	"slices"
 
 	"bartizan/filters"
@@ -19,8 +20,9 @@ type Dialect struct {
 	Name             string
 	Codec            filters.Codec
 	Operations       []Operation
-	CredentialHeader string // the header, in lower case, that carries the provider's key
-	CredentialPrefix string // what stands before the key in it
+	CredentialHeader string         // the header, in lower case, that carries the provider's key
+	CredentialPrefix string         // what stands before the key in it
+	Subscription     *regexp.Regexp // the form of the token with which a person's own login goes to the provider, never that of a key; nil: there is none
 }
 
 // Operation is one call of a dialect that can be judged.
@@ -82,7 +84,8 @@ func dialects() []Dialect {
 	return []Dialect{
 		{
 			Name: "anthropic", Codec: anthropic.Codec{}, CredentialHeader: "x-api-key",
-			Operations: []Operation{{Name: "messages", Method: "POST", Path: "/v1/messages"}},
+			Subscription: regexp.MustCompile(`^sk-ant-oat[0-9]{2}-[A-Za-z0-9_-]{16,512}$`), // as Claude Code sends after a login with claude.ai
+			Operations:   []Operation{{Name: "messages", Method: "POST", Path: "/v1/messages"}},
 		},
 		{
 			Name: "gemini", Codec: gemini.Codec{}, CredentialHeader: "x-goog-api-key",

@@ -37,6 +37,7 @@ type Bundle struct {
 	Limits        *Limits                `protobuf:"bytes,8,opt,name=limits,proto3" json:"limits,omitempty"`
 	ToolAccess    []*ToolAccess          `protobuf:"bytes,30,rep,name=tool_access,json=toolAccess,proto3" json:"tool_access,omitempty"`
 	McpPins       []*McpPins             `protobuf:"bytes,31,rep,name=mcp_pins,json=mcpPins,proto3" json:"mcp_pins,omitempty"`
+	ModelAccess   []*ModelAccess         `protobuf:"bytes,95,rep,name=model_access,json=modelAccess,proto3" json:"model_access,omitempty"`
 	Issuers       []*Issuer              `protobuf:"bytes,20,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	Prices        []*ProviderPrices      `protobuf:"bytes,120,rep,name=prices,proto3" json:"prices,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -143,6 +144,13 @@ func (x *Bundle) GetMcpPins() []*McpPins {
 	return nil
 }
 
+func (x *Bundle) GetModelAccess() []*ModelAccess {
+	if x != nil {
+		return x.ModelAccess
+	}
+	return nil
+}
+
 func (x *Bundle) GetIssuers() []*Issuer {
 	if x != nil {
 		return x.Issuers
@@ -167,6 +175,7 @@ type Route struct {
 	Resource      *Resource              `protobuf:"bytes,20,opt,name=resource,proto3" json:"resource,omitempty"`
 	Passthrough   bool                   `protobuf:"varint,21,opt,name=passthrough,proto3" json:"passthrough,omitempty"` // the caller brings the upstream's credential
 	Aggregate     bool                   `protobuf:"varint,70,opt,name=aggregate,proto3" json:"aggregate,omitempty"`     // mcp only: the endpoint for all servers; target is "*"
+	Connectors    string                 `protobuf:"bytes,96,opt,name=connectors,proto3" json:"connectors,omitempty"`    // llm only: MCP servers that the provider may connect to: "Registered", "None" or "Any"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -255,6 +264,13 @@ func (x *Route) GetAggregate() bool {
 		return x.Aggregate
 	}
 	return false
+}
+
+func (x *Route) GetConnectors() string {
+	if x != nil {
+		return x.Connectors
+	}
+	return ""
 }
 
 // What a route is to OAuth. Without an issuer in the repository it is unset.
@@ -494,12 +510,15 @@ type McpServer struct {
 	Labels         map[string]string      `protobuf:"bytes,30,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Owner          string                 `protobuf:"bytes,31,opt,name=owner,proto3" json:"owner,omitempty"`
 	Classification string                 `protobuf:"bytes,32,opt,name=classification,proto3" json:"classification,omitempty"`
-	VisibleTo      *Expression            `protobuf:"bytes,33,opt,name=visible_to,json=visibleTo,proto3" json:"visible_to,omitempty"`    // about the caller; empty: everybody
-	File           string                 `protobuf:"bytes,34,opt,name=file,proto3" json:"file,omitempty"`                               // path in the policy repository, for error messages
-	Off            []string               `protobuf:"bytes,35,rep,name=off,proto3" json:"off,omitempty"`                                 // capabilities that clients do not get to offer: "sampling", "elicitation", "roots"
-	ListTtlMs      int64                  `protobuf:"varint,36,opt,name=list_ttl_ms,json=listTtlMs,proto3" json:"list_ttl_ms,omitempty"` // how long a list may be kept
-	Scan           string                 `protobuf:"bytes,37,opt,name=scan,proto3" json:"scan,omitempty"`                               // "Quarantine", "Flag" or "Off"
-	Origins        []string               `protobuf:"bytes,38,rep,name=origins,proto3" json:"origins,omitempty"`                         // of web pages that may use it
+	VisibleTo      *Expression            `protobuf:"bytes,33,opt,name=visible_to,json=visibleTo,proto3" json:"visible_to,omitempty"`          // about the caller; empty: everybody
+	File           string                 `protobuf:"bytes,34,opt,name=file,proto3" json:"file,omitempty"`                                     // path in the policy repository, for error messages
+	Off            []string               `protobuf:"bytes,35,rep,name=off,proto3" json:"off,omitempty"`                                       // capabilities that clients do not get to offer: "sampling", "elicitation", "roots"
+	ListTtlMs      int64                  `protobuf:"varint,36,opt,name=list_ttl_ms,json=listTtlMs,proto3" json:"list_ttl_ms,omitempty"`       // how long a list may be kept
+	Scan           string                 `protobuf:"bytes,37,opt,name=scan,proto3" json:"scan,omitempty"`                                     // "Quarantine", "Flag" or "Off"
+	Origins        []string               `protobuf:"bytes,38,rep,name=origins,proto3" json:"origins,omitempty"`                               // of web pages that may use it
+	Url            string                 `protobuf:"bytes,97,opt,name=url,proto3" json:"url,omitempty"`                                       // under which a provider may connect to it
+	ConnectorIds   []string               `protobuf:"bytes,98,rep,name=connector_ids,json=connectorIds,proto3" json:"connector_ids,omitempty"` // by which providers know it
+	Scopes         []string               `protobuf:"bytes,99,rep,name=scopes,proto3" json:"scopes,omitempty"`                                 // each of which a caller's token must have
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -611,6 +630,27 @@ func (x *McpServer) GetOrigins() []string {
 	return nil
 }
 
+func (x *McpServer) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *McpServer) GetConnectorIds() []string {
+	if x != nil {
+		return x.ConnectorIds
+	}
+	return nil
+}
+
+func (x *McpServer) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
 // Who may use which items of which servers.
 type ToolAccess struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -704,6 +744,91 @@ func (x *ToolAccess) GetReason() string {
 	return ""
 }
 
+// Who may use which models at which providers.
+type ModelAccess struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	Providers     []string               `protobuf:"bytes,3,rep,name=providers,proto3" json:"providers,omitempty"`   // empty: all
+	Models        []string               `protobuf:"bytes,4,rep,name=models,proto3" json:"models,omitempty"`         // names, in which * stands for any characters
+	Expression    *Expression            `protobuf:"bytes,5,opt,name=expression,proto3" json:"expression,omitempty"` // about the caller; empty: everybody
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelAccess) Reset() {
+	*x = ModelAccess{}
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelAccess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelAccess) ProtoMessage() {}
+
+func (x *ModelAccess) ProtoReflect() protoreflect.Message {
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelAccess.ProtoReflect.Descriptor instead.
+func (*ModelAccess) Descriptor() ([]byte, []int) {
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ModelAccess) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModelAccess) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *ModelAccess) GetProviders() []string {
+	if x != nil {
+		return x.Providers
+	}
+	return nil
+}
+
+func (x *ModelAccess) GetModels() []string {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *ModelAccess) GetExpression() *Expression {
+	if x != nil {
+		return x.Expression
+	}
+	return nil
+}
+
+func (x *ModelAccess) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // The approved definitions of one server.
 type McpPins struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -716,7 +841,7 @@ type McpPins struct {
 
 func (x *McpPins) Reset() {
 	*x = McpPins{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +853,7 @@ func (x *McpPins) String() string {
 func (*McpPins) ProtoMessage() {}
 
 func (x *McpPins) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[7]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +866,7 @@ func (x *McpPins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpPins.ProtoReflect.Descriptor instead.
 func (*McpPins) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{7}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *McpPins) GetName() string {
@@ -776,7 +901,7 @@ type McpPinnedKind struct {
 
 func (x *McpPinnedKind) Reset() {
 	*x = McpPinnedKind{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -788,7 +913,7 @@ func (x *McpPinnedKind) String() string {
 func (*McpPinnedKind) ProtoMessage() {}
 
 func (x *McpPinnedKind) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[8]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -801,7 +926,7 @@ func (x *McpPinnedKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpPinnedKind.ProtoReflect.Descriptor instead.
 func (*McpPinnedKind) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{8}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *McpPinnedKind) GetKind() string {
@@ -828,7 +953,7 @@ type McpPin struct {
 
 func (x *McpPin) Reset() {
 	*x = McpPin{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +965,7 @@ func (x *McpPin) String() string {
 func (*McpPin) ProtoMessage() {}
 
 func (x *McpPin) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[9]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +978,7 @@ func (x *McpPin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpPin.ProtoReflect.Descriptor instead.
 func (*McpPin) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{9}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *McpPin) GetName() string {
@@ -884,7 +1009,7 @@ type McpTool struct {
 
 func (x *McpTool) Reset() {
 	*x = McpTool{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1021,7 @@ func (x *McpTool) String() string {
 func (*McpTool) ProtoMessage() {}
 
 func (x *McpTool) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[10]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1034,7 @@ func (x *McpTool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use McpTool.ProtoReflect.Descriptor instead.
 func (*McpTool) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{10}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *McpTool) GetName() string {
@@ -963,7 +1088,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +1100,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[11]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +1113,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{11}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Policy) GetName() string {
@@ -1060,7 +1185,7 @@ type Expression struct {
 
 func (x *Expression) Reset() {
 	*x = Expression{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1197,7 @@ func (x *Expression) String() string {
 func (*Expression) ProtoMessage() {}
 
 func (x *Expression) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[12]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1210,7 @@ func (x *Expression) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression.ProtoReflect.Descriptor instead.
 func (*Expression) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{12}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Expression) GetText() string {
@@ -1126,7 +1251,7 @@ type Variable struct {
 
 func (x *Variable) Reset() {
 	*x = Variable{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1263,7 @@ func (x *Variable) String() string {
 func (*Variable) ProtoMessage() {}
 
 func (x *Variable) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[13]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1276,7 @@ func (x *Variable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variable.ProtoReflect.Descriptor instead.
 func (*Variable) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{13}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Variable) GetName() string {
@@ -1184,7 +1309,7 @@ type Rule struct {
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1321,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[14]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1334,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{14}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Rule) GetName() string {
@@ -1279,7 +1404,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[15]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1291,7 +1416,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[15]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1304,7 +1429,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{15}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Audit) GetMode() string {
@@ -1337,7 +1462,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[16]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1474,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[16]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1487,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{16}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Limits) GetRequestBytes() int64 {
@@ -1384,7 +1509,7 @@ type ProviderPrices struct {
 
 func (x *ProviderPrices) Reset() {
 	*x = ProviderPrices{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[17]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1521,7 @@ func (x *ProviderPrices) String() string {
 func (*ProviderPrices) ProtoMessage() {}
 
 func (x *ProviderPrices) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[17]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1534,7 @@ func (x *ProviderPrices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderPrices.ProtoReflect.Descriptor instead.
 func (*ProviderPrices) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{17}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ProviderPrices) GetProvider() string {
@@ -1460,7 +1585,7 @@ type ModelPrice struct {
 
 func (x *ModelPrice) Reset() {
 	*x = ModelPrice{}
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[18]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1597,7 @@ func (x *ModelPrice) String() string {
 func (*ModelPrice) ProtoMessage() {}
 
 func (x *ModelPrice) ProtoReflect() protoreflect.Message {
-	mi := &file_xds_bundlepb_bundle_proto_msgTypes[18]
+	mi := &file_xds_bundlepb_bundle_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1610,7 @@ func (x *ModelPrice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelPrice.ProtoReflect.Descriptor instead.
 func (*ModelPrice) Descriptor() ([]byte, []int) {
-	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{18}
+	return file_xds_bundlepb_bundle_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ModelPrice) GetModel() string {
@@ -1611,7 +1736,7 @@ var File_xds_bundlepb_bundle_proto protoreflect.FileDescriptor
 
 const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\n" +
-	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\xf8\x04\n" +
+	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\xbc\x05\n" +
 	"\x06Bundle\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x121\n" +
@@ -1624,9 +1749,10 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x06limits\x18\b \x01(\v2\x1a.bartizan.bundle.v1.LimitsR\x06limits\x12?\n" +
 	"\vtool_access\x18\x1e \x03(\v2\x1e.bartizan.bundle.v1.ToolAccessR\n" +
 	"toolAccess\x126\n" +
-	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\x124\n" +
+	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\x12B\n" +
+	"\fmodel_access\x18_ \x03(\v2\x1f.bartizan.bundle.v1.ModelAccessR\vmodelAccess\x124\n" +
 	"\aissuers\x18\x14 \x03(\v2\x1a.bartizan.bundle.v1.IssuerR\aissuers\x12:\n" +
-	"\x06prices\x18x \x03(\v2\".bartizan.bundle.v1.ProviderPricesR\x06prices\"\xff\x01\n" +
+	"\x06prices\x18x \x03(\v2\".bartizan.bundle.v1.ProviderPricesR\x06prices\"\x9f\x02\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asurface\x18\x02 \x01(\tR\asurface\x12\x16\n" +
@@ -1635,7 +1761,10 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\toperation\x18\x05 \x01(\tR\toperation\x128\n" +
 	"\bresource\x18\x14 \x01(\v2\x1c.bartizan.bundle.v1.ResourceR\bresource\x12 \n" +
 	"\vpassthrough\x18\x15 \x01(\bR\vpassthrough\x12\x1c\n" +
-	"\taggregate\x18F \x01(\bR\taggregate\"q\n" +
+	"\taggregate\x18F \x01(\bR\taggregate\x12\x1e\n" +
+	"\n" +
+	"connectors\x18` \x01(\tR\n" +
+	"connectors\"q\n" +
 	"\bResource\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fmetadata_url\x18\x02 \x01(\tR\vmetadataUrl\x12\x16\n" +
@@ -1656,7 +1785,7 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x12\n" +
 	"\x04user\x18\x03 \x01(\tR\x04user\x12\x16\n" +
-	"\x06groups\x18\x04 \x03(\tR\x06groups\"\xc1\x03\n" +
+	"\x06groups\x18\x04 \x03(\tR\x06groups\"\x90\x04\n" +
 	"\tMcpServer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
 	"\x05tools\x18\x02 \x03(\v2\x1b.bartizan.bundle.v1.McpToolR\x05tools\x12A\n" +
@@ -1669,7 +1798,10 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x03off\x18# \x03(\tR\x03off\x12\x1e\n" +
 	"\vlist_ttl_ms\x18$ \x01(\x03R\tlistTtlMs\x12\x12\n" +
 	"\x04scan\x18% \x01(\tR\x04scan\x12\x18\n" +
-	"\aorigins\x18& \x03(\tR\aorigins\x1a9\n" +
+	"\aorigins\x18& \x03(\tR\aorigins\x12\x10\n" +
+	"\x03url\x18a \x01(\tR\x03url\x12#\n" +
+	"\rconnector_ids\x18b \x03(\tR\fconnectorIds\x12\x16\n" +
+	"\x06scopes\x18c \x03(\tR\x06scopes\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x02\n" +
@@ -1686,7 +1818,16 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"n\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc3\x01\n" +
+	"\vModelAccess\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1c\n" +
+	"\tproviders\x18\x03 \x03(\tR\tproviders\x12\x16\n" +
+	"\x06models\x18\x04 \x03(\tR\x06models\x12>\n" +
+	"\n" +
+	"expression\x18\x05 \x01(\v2\x1e.bartizan.bundle.v1.ExpressionR\n" +
+	"expression\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"n\n" +
 	"\aMcpPins\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06server\x18\x02 \x01(\tR\x06server\x127\n" +
@@ -1803,7 +1944,7 @@ func file_xds_bundlepb_bundle_proto_rawDescGZIP() []byte {
 	return file_xds_bundlepb_bundle_proto_rawDescData
 }
 
-var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_xds_bundlepb_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_xds_bundlepb_bundle_proto_goTypes = []any{
 	(*Bundle)(nil),         // 0: bartizan.bundle.v1.Bundle
 	(*Route)(nil),          // 1: bartizan.bundle.v1.Route
@@ -1812,54 +1953,57 @@ var file_xds_bundlepb_bundle_proto_goTypes = []any{
 	(*VirtualKey)(nil),     // 4: bartizan.bundle.v1.VirtualKey
 	(*McpServer)(nil),      // 5: bartizan.bundle.v1.McpServer
 	(*ToolAccess)(nil),     // 6: bartizan.bundle.v1.ToolAccess
-	(*McpPins)(nil),        // 7: bartizan.bundle.v1.McpPins
-	(*McpPinnedKind)(nil),  // 8: bartizan.bundle.v1.McpPinnedKind
-	(*McpPin)(nil),         // 9: bartizan.bundle.v1.McpPin
-	(*McpTool)(nil),        // 10: bartizan.bundle.v1.McpTool
-	(*Policy)(nil),         // 11: bartizan.bundle.v1.Policy
-	(*Expression)(nil),     // 12: bartizan.bundle.v1.Expression
-	(*Variable)(nil),       // 13: bartizan.bundle.v1.Variable
-	(*Rule)(nil),           // 14: bartizan.bundle.v1.Rule
-	(*Audit)(nil),          // 15: bartizan.bundle.v1.Audit
-	(*Limits)(nil),         // 16: bartizan.bundle.v1.Limits
-	(*ProviderPrices)(nil), // 17: bartizan.bundle.v1.ProviderPrices
-	(*ModelPrice)(nil),     // 18: bartizan.bundle.v1.ModelPrice
-	nil,                    // 19: bartizan.bundle.v1.McpServer.LabelsEntry
-	nil,                    // 20: bartizan.bundle.v1.ToolAccess.LabelsEntry
-	nil,                    // 21: bartizan.bundle.v1.ModelPrice.TermsEntry
+	(*ModelAccess)(nil),    // 7: bartizan.bundle.v1.ModelAccess
+	(*McpPins)(nil),        // 8: bartizan.bundle.v1.McpPins
+	(*McpPinnedKind)(nil),  // 9: bartizan.bundle.v1.McpPinnedKind
+	(*McpPin)(nil),         // 10: bartizan.bundle.v1.McpPin
+	(*McpTool)(nil),        // 11: bartizan.bundle.v1.McpTool
+	(*Policy)(nil),         // 12: bartizan.bundle.v1.Policy
+	(*Expression)(nil),     // 13: bartizan.bundle.v1.Expression
+	(*Variable)(nil),       // 14: bartizan.bundle.v1.Variable
+	(*Rule)(nil),           // 15: bartizan.bundle.v1.Rule
+	(*Audit)(nil),          // 16: bartizan.bundle.v1.Audit
+	(*Limits)(nil),         // 17: bartizan.bundle.v1.Limits
+	(*ProviderPrices)(nil), // 18: bartizan.bundle.v1.ProviderPrices
+	(*ModelPrice)(nil),     // 19: bartizan.bundle.v1.ModelPrice
+	nil,                    // 20: bartizan.bundle.v1.McpServer.LabelsEntry
+	nil,                    // 21: bartizan.bundle.v1.ToolAccess.LabelsEntry
+	nil,                    // 22: bartizan.bundle.v1.ModelPrice.TermsEntry
 }
 var file_xds_bundlepb_bundle_proto_depIdxs = []int32{
 	1,  // 0: bartizan.bundle.v1.Bundle.routes:type_name -> bartizan.bundle.v1.Route
 	4,  // 1: bartizan.bundle.v1.Bundle.virtual_keys:type_name -> bartizan.bundle.v1.VirtualKey
 	5,  // 2: bartizan.bundle.v1.Bundle.mcp_servers:type_name -> bartizan.bundle.v1.McpServer
-	11, // 3: bartizan.bundle.v1.Bundle.policies:type_name -> bartizan.bundle.v1.Policy
-	15, // 4: bartizan.bundle.v1.Bundle.audit:type_name -> bartizan.bundle.v1.Audit
-	16, // 5: bartizan.bundle.v1.Bundle.limits:type_name -> bartizan.bundle.v1.Limits
+	12, // 3: bartizan.bundle.v1.Bundle.policies:type_name -> bartizan.bundle.v1.Policy
+	16, // 4: bartizan.bundle.v1.Bundle.audit:type_name -> bartizan.bundle.v1.Audit
+	17, // 5: bartizan.bundle.v1.Bundle.limits:type_name -> bartizan.bundle.v1.Limits
 	6,  // 6: bartizan.bundle.v1.Bundle.tool_access:type_name -> bartizan.bundle.v1.ToolAccess
-	7,  // 7: bartizan.bundle.v1.Bundle.mcp_pins:type_name -> bartizan.bundle.v1.McpPins
-	3,  // 8: bartizan.bundle.v1.Bundle.issuers:type_name -> bartizan.bundle.v1.Issuer
-	17, // 9: bartizan.bundle.v1.Bundle.prices:type_name -> bartizan.bundle.v1.ProviderPrices
-	2,  // 10: bartizan.bundle.v1.Route.resource:type_name -> bartizan.bundle.v1.Resource
-	10, // 11: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
-	19, // 12: bartizan.bundle.v1.McpServer.labels:type_name -> bartizan.bundle.v1.McpServer.LabelsEntry
-	12, // 13: bartizan.bundle.v1.McpServer.visible_to:type_name -> bartizan.bundle.v1.Expression
-	20, // 14: bartizan.bundle.v1.ToolAccess.labels:type_name -> bartizan.bundle.v1.ToolAccess.LabelsEntry
-	12, // 15: bartizan.bundle.v1.ToolAccess.expression:type_name -> bartizan.bundle.v1.Expression
-	8,  // 16: bartizan.bundle.v1.McpPins.kinds:type_name -> bartizan.bundle.v1.McpPinnedKind
-	9,  // 17: bartizan.bundle.v1.McpPinnedKind.pins:type_name -> bartizan.bundle.v1.McpPin
-	12, // 18: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
-	13, // 19: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
-	14, // 20: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
-	12, // 21: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
-	12, // 22: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
-	12, // 23: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
-	18, // 24: bartizan.bundle.v1.ProviderPrices.models:type_name -> bartizan.bundle.v1.ModelPrice
-	21, // 25: bartizan.bundle.v1.ModelPrice.terms:type_name -> bartizan.bundle.v1.ModelPrice.TermsEntry
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	8,  // 7: bartizan.bundle.v1.Bundle.mcp_pins:type_name -> bartizan.bundle.v1.McpPins
+	7,  // 8: bartizan.bundle.v1.Bundle.model_access:type_name -> bartizan.bundle.v1.ModelAccess
+	3,  // 9: bartizan.bundle.v1.Bundle.issuers:type_name -> bartizan.bundle.v1.Issuer
+	18, // 10: bartizan.bundle.v1.Bundle.prices:type_name -> bartizan.bundle.v1.ProviderPrices
+	2,  // 11: bartizan.bundle.v1.Route.resource:type_name -> bartizan.bundle.v1.Resource
+	11, // 12: bartizan.bundle.v1.McpServer.tools:type_name -> bartizan.bundle.v1.McpTool
+	20, // 13: bartizan.bundle.v1.McpServer.labels:type_name -> bartizan.bundle.v1.McpServer.LabelsEntry
+	13, // 14: bartizan.bundle.v1.McpServer.visible_to:type_name -> bartizan.bundle.v1.Expression
+	21, // 15: bartizan.bundle.v1.ToolAccess.labels:type_name -> bartizan.bundle.v1.ToolAccess.LabelsEntry
+	13, // 16: bartizan.bundle.v1.ToolAccess.expression:type_name -> bartizan.bundle.v1.Expression
+	13, // 17: bartizan.bundle.v1.ModelAccess.expression:type_name -> bartizan.bundle.v1.Expression
+	9,  // 18: bartizan.bundle.v1.McpPins.kinds:type_name -> bartizan.bundle.v1.McpPinnedKind
+	10, // 19: bartizan.bundle.v1.McpPinnedKind.pins:type_name -> bartizan.bundle.v1.McpPin
+	13, // 20: bartizan.bundle.v1.Policy.match_conditions:type_name -> bartizan.bundle.v1.Expression
+	14, // 21: bartizan.bundle.v1.Policy.variables:type_name -> bartizan.bundle.v1.Variable
+	15, // 22: bartizan.bundle.v1.Policy.rules:type_name -> bartizan.bundle.v1.Rule
+	13, // 23: bartizan.bundle.v1.Variable.expression:type_name -> bartizan.bundle.v1.Expression
+	13, // 24: bartizan.bundle.v1.Rule.expression:type_name -> bartizan.bundle.v1.Expression
+	13, // 25: bartizan.bundle.v1.Rule.pattern:type_name -> bartizan.bundle.v1.Expression
+	19, // 26: bartizan.bundle.v1.ProviderPrices.models:type_name -> bartizan.bundle.v1.ModelPrice
+	22, // 27: bartizan.bundle.v1.ModelPrice.terms:type_name -> bartizan.bundle.v1.ModelPrice.TermsEntry
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_xds_bundlepb_bundle_proto_init() }
@@ -1867,15 +2011,15 @@ func file_xds_bundlepb_bundle_proto_init() {
 	if File_xds_bundlepb_bundle_proto != nil {
 		return
 	}
-	file_xds_bundlepb_bundle_proto_msgTypes[10].OneofWrappers = []any{}
-	file_xds_bundlepb_bundle_proto_msgTypes[18].OneofWrappers = []any{}
+	file_xds_bundlepb_bundle_proto_msgTypes[11].OneofWrappers = []any{}
+	file_xds_bundlepb_bundle_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xds_bundlepb_bundle_proto_rawDesc), len(file_xds_bundlepb_bundle_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -65,6 +65,8 @@ func (i Issuer) provider() *jwtv3.JwtProvider {
 			{Name: "authorization", ValuePrefix: "bearer "},
 			{Name: "x-api-key"},
 			{Name: "x-goog-api-key"},
+			{Name: "api-key"},
+			{Name: "x-bartizan-key"},
 		},
 		PayloadInMetadata: TokenPayload, HeaderInMetadata: TokenHeader, FailedStatusInMetadata: TokenFailure,
 		// No jwt_cache_config: a token whose key was withdrawn would be believed until it leaves the cache.

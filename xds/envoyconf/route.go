@@ -21,6 +21,7 @@ type Route struct {
 	Upstream *Upstream // nil: extproc answers
 	Mount    string    // of a Path with variables: its beginning that Rewrite replaces
 	Rewrite  string    // path at the upstream; the query goes along
+	Headers  []Param   // that the upstream gets, whatever the caller sends in them
 	Listens  bool      // its answers may be silent for as long as [listenIdle]
 }
 
@@ -58,6 +59,9 @@ func (r Route) build() *routev3.Route {
 		route.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(r.Path)}
 	} else {
 		route.Match.PathSpecifier = &routev3.RouteMatch_Path{Path: r.Path}
+	}
+	for _, h := range r.Headers {
+		route.RequestHeadersToAdd = append(route.RequestHeadersToAdd, setHeader(h.Name, h.Value))
 	}
 	if r.Upstream != nil {
 		action := &routev3.RouteAction{

@@ -17,6 +17,13 @@ func (r *repository) addAccess(doc *manifest.Document) {
 	}
 }
 
+func (r *repository) addModels(doc *manifest.Document) {
+	a, errs := access.DecodeModels(doc)
+	if r.report(errs...); a != nil {
+		r.models = append(r.models, a)
+	}
+}
+
 func (r *repository) addPins(doc *manifest.Document) {
 	set, errs := pins.Decode(doc)
 	if r.report(errs...); set != nil {
@@ -35,8 +42,36 @@ func (r *repository) registry() {
 	}
 	known, errs := access.New(docs, nil)
 	if r.report(errs...); known != nil {
-		r.warnings = known.Warnings()
+		r.warnings = append(r.warnings, known.Warnings()...)
 	}
+}
+
+// modelAccess checks what documents say of providers.
+func (r *repository) modelAccess() {
+	providers := make(map[string]string, len(r.providers))
+	for _, p := range r.providers {
+		providers[p.name] = p.dialect.Name
+	}
+	if r.unreadProvider {
+		providers = nil // one that they name may be what could not be read
+	}
+	known, errs := access.NewModels(r.models, providers)
+	if r.report(errs...); known != nil {
+		r.warnings = append(r.warnings, known.Warnings()...)
+	}
+}
+
+func bundleModels(list []*access.ModelAccess) []*bundlepb.ModelAccess {
+	var out []*bundlepb.ModelAccess
+	for _, a := range list {
+		b := &bundlepb.ModelAccess{Name: a.Name, File: a.At.File, Providers: values(a.Providers), Models: values(a.Models), Reason: a.Reason}
+		if a.Expression.Value != "" {
+			b.Expression = expression(a.Expression)
+		}
+		out = append(out, b)
+	}
+	slices.SortFunc(out, byName[*bundlepb.ModelAccess])
+	return out
 }
 
 func bundleAccess(list []*access.ToolAccess) []*bundlepb.ToolAccess {

@@ -7,9 +7,13 @@ import (
 )
 
 func TestWarnings(t *testing.T) {
-	s, errs := snapshot.Build(tree(t, "warnings/access.txtar"), options)
-	if errs.Err() != nil {
-		t.Fatal(errs)
+	for _, name := range []string{"access", "models"} {
+		t.Run(name, func(t *testing.T) {
+			s, errs := snapshot.Build(tree(t, "warnings/"+name+".txtar"), options)
+			if errs.Err() != nil {
+				t.Fatal(errs)
+			}
+			golden(t, "warnings/"+name+".golden.txt", []byte(s.Warnings.Error()+"\n"))
+		})
 	}
-	golden(t, "warnings/access.golden.txt", []byte(s.Warnings.Error()+"\n"))
 }

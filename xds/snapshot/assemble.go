@@ -37,7 +37,7 @@ func (r *repository) snapshot(commit string) *Snapshot {
 func (r *repository) plan(commit string) *plan {
 	p := &plan{dialects: map[string][]string{}, bundle: &bundlepb.Bundle{
 		Commit: commit, VirtualKeys: slices.Concat(r.gateway.keys, r.keys), Policies: bundlePolicies(r.policies), Audit: r.gateway.audit, Limits: r.gateway.limits,
-		ToolAccess: bundleAccess(r.access), McpPins: bundlePins(r.pins),
+		ToolAccess: bundleAccess(r.access), ModelAccess: bundleModels(r.models), McpPins: bundlePins(r.pins),
 	}}
 	for _, i := range r.gateway.issuers {
 		p.bundle.Issuers = append(p.bundle.Issuers, i.bundle)
@@ -46,7 +46,7 @@ func (r *repository) plan(commit string) *plan {
 		}
 	}
 	for _, one := range r.providers {
-		routes, conf := one.routes()
+		routes, conf := one.routes(r.gateway)
 		p.bundle.Routes, p.routes = append(p.bundle.Routes, routes...), append(p.routes, conf...)
 		p.lead(one.upstream)
 		if one.prices != nil {
@@ -58,9 +58,12 @@ func (r *repository) plan(commit string) *plan {
 		}
 	}
 	for _, one := range r.servers {
+		p.bundle.McpServers = append(p.bundle.McpServers, one.bundle())
+		if one.upstream == nil {
+			continue
+		}
 		route, conf := one.route()
 		p.bundle.Routes, p.routes = append(p.bundle.Routes, route), append(p.routes, conf)
-		p.bundle.McpServers = append(p.bundle.McpServers, one.bundle())
 		p.discover(r.gateway, route, one.virtualPath(), values(one.scopes))
 		p.lead(one.upstream)
 		p.servers = append(p.servers, route.Name)

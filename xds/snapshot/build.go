@@ -68,9 +68,12 @@ type repository struct {
 	servers   []*server
 	policies  []*policy.Policy
 	access    []*access.ToolAccess
+	models    []*access.ModelAccess
 	pins      []*pins.Set
-	unread    bool // a server could not be read
 	warnings  manifest.Errors
+
+	unread         bool // a server could not be read
+	unreadProvider bool // a provider could not be read
 }
 
 // Kinds of documents.
@@ -81,11 +84,12 @@ const (
 	kindKeys      = "VirtualKeys"
 	kindPolicy    = policy.Kind
 	kindAccess    = access.Kind
+	kindModels    = access.ModelKind
 	kindPins      = pins.Kind
 )
 
 func kinds() []string {
-	return []string{kindGateway, kindKeys, kindProvider, kindMCPServer, kindPolicy, kindAccess, kindPins}
+	return []string{kindGateway, kindKeys, kindProvider, kindMCPServer, kindPolicy, kindAccess, kindModels, kindPins}
 }
 
 func (r *repository) report(errs ...*manifest.Error) { r.errs = append(r.errs, errs...) }
@@ -105,6 +109,8 @@ func (r *repository) add(doc *manifest.Document) {
 		r.addPolicy(doc)
 	case kindAccess:
 		r.addAccess(doc)
+	case kindModels:
+		r.addModels(doc)
 	case kindPins:
 		r.addPins(doc)
 	default:
@@ -131,6 +137,9 @@ func (r *repository) finish() {
 	_, errs := policy.Compile(r.policies)
 	r.report(errs...)
 	r.registry()
+	r.modelAccess()
+	r.subscriptions()
+	r.warnings.Sort()
 	r.scopes()
 	if r.gateway == nil && len(r.errs) == 0 { // with errors, the Gateway may be what could not be read
 		r.report(&manifest.Error{

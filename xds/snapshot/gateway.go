@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"regexp"
 
 	"bartizan/filters/manifest"
 	"bartizan/xds/bundlepb"
@@ -26,6 +27,7 @@ type gatewaySpec struct {
 	Audit       auditSpec         `yaml:"audit"`
 	Limits      limitsSpec        `yaml:"limits"`
 	MCP         mcpSpec           `yaml:"mcp"`
+	Anthropic   anthropicSpec     `yaml:"anthropic"`
 }
 
 type listenerSpec struct {
@@ -64,6 +66,10 @@ type mcpSpec struct {
 	Aggregate bool `yaml:"aggregate"` // serve all McpServers at one endpoint too; default false
 }
 
+type anthropicSpec struct {
+	AllowedOrganizations []manifest.String `yaml:"allowedOrganizations"` // ids, to which Anthropic then limits every request of the gateway
+}
+
 // gateway is a checked Gateway.
 type gateway struct {
 	url       string // scheme and authority; empty: not named
@@ -73,6 +79,8 @@ type gateway struct {
 	audit     *bundlepb.Audit
 	limits    *bundlepb.Limits
 	aggregate bool // one endpoint for all MCP servers
+
+	organizations []string // ids at Anthropic; empty: whichever the credential is of
 }
 
 func (r *repository) addGateway(doc *manifest.Document) {
@@ -93,9 +101,25 @@ func (r *repository) addGateway(doc *manifest.Document) {
 		issuers:   c.issuers(spec.Issuers, r.opt),
 		audit:     c.audit(spec.Audit),
 		aggregate: spec.MCP.Aggregate,
-		limits:    &bundlepb.Limits{RequestBytes: c.number(spec.Limits.RequestBytes, defaultRequestBytes, 1, maxRequestBytes)},
+
+		organizations: c.organizations(spec.Anthropic.AllowedOrganizations),
+		limits:        &bundlepb.Limits{RequestBytes: c.number(spec.Limits.RequestBytes, defaultRequestBytes, 1, maxRequestBytes)},
 	}
 	r.report(c.errs...)
+}
+
+// organizationID is a UUID.
+var organizationID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+func (c *checker) organizations(list []manifest.String) []string {
+	ids := seen{}
+	for _, s := range list {
+		if !organizationID.MatchString(s.Value) {
+			c.add(s.Errorf("the UUID that the Anthropic console shows", "not the id of an organization"))
+		}
+		c.add(ids.twice(s, s.Value, "mention of this organization"))
+	}
+	return values(list)
 }
 
 // maxHops bounds trustedHops: nobody has more proxies in front, and each may be a stranger's invention.

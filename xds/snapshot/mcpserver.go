@@ -32,6 +32,7 @@ type serverSpec struct {
 	Origins        []manifest.String `yaml:"origins"`        // of web pages that may use it, as https://app.example.com
 	ListTTL        *time.Duration    `yaml:"listTTL"`        // how long clients may keep a list; default 1m
 	Scan           manifest.String   `yaml:"scan"`           // Quarantine (default), Flag, Off
+	ConnectorIDs   []manifest.String `yaml:"connectorIds"`   // by which model providers know it; with them, url may be left out
 }
 
 // Bounds of listTTL.
@@ -42,6 +43,9 @@ const (
 
 // originForm is an origin as a browser serializes it (RFC 6454, section 6.2): no path, no default port that is left out anyway.
 var originForm = regexp.MustCompile(`^https?://[a-z0-9.-]+(:[0-9]{1,5})?$`)
+
+// connectorID is how a provider names a server that it connects to: a connector, or a tunnel.
+var connectorID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // maxWord is how long an owner or a classification may be: records and rules carry them.
 const maxWord = 128
@@ -66,7 +70,7 @@ var toolName = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,128}$`)
 // server is a checked McpServer.
 type server struct {
 	name        string
-	upstream    *envoyconf.Upstream
+	upstream    *envoyconf.Upstream // nil: only providers reach it
 	path        string
 	passthrough bool
 	scopes      []manifest.String
@@ -84,19 +88,25 @@ func (r *repository) addServer(doc *manifest.Document) {
 	}
 	c := checker{doc: doc}
 	c.oneOf(spec.Transport, "", "streamable-http")
-	at := c.url(spec.URL, spec.Position)
 	credential := c.credential(spec.Credential, "authorization", "Bearer ")
 	c.scopes(spec.Scopes)
-	r.servers = append(r.servers, &server{
+	s := &server{
 		name:        doc.Name,
-		upstream:    at.upstream("mcp/"+doc.Name, credential, r.opt),
-		path:        cmp.Or(at.path, "/"),
 		passthrough: spec.Credential != nil && spec.Credential.Passthrough,
 		scopes:      spec.Scopes,
 		tools:       c.tools(spec.Tools),
 		file:        doc.NameText().File,
 		registered:  c.registered(doc, spec),
-	})
+	}
+	if isAbsent(spec.URL) && len(spec.ConnectorIDs) > 0 {
+		if spec.Credential != nil {
+			c.add(&manifest.Error{Position: spec.Credential.Position, Message: "a credential goes to a url, and there is none", Text: "credential"})
+		}
+	} else {
+		at := c.url(spec.URL, spec.Position)
+		s.upstream, s.path = at.upstream("mcp/"+doc.Name, credential, r.opt), cmp.Or(at.path, "/")
+	}
+	r.servers = append(r.servers, s)
 	r.report(c.errs...)
 }
 
@@ -118,6 +128,15 @@ func (c *checker) registered(doc *manifest.Document, spec serverSpec) access.Ser
 	s.Tools = map[string]filters.ToolAnnotations{}
 	for _, t := range spec.Tools {
 		s.Tools[t.Name.Value] = filters.ToolAnnotations{}
+	}
+	s.URL, s.Scopes = spec.URL.Value, values(spec.Scopes)
+	ids := seen{}
+	for _, id := range spec.ConnectorIDs {
+		if !connectorID.MatchString(id.Value) {
+			c.add(id.Errorf("as in connector_googledrive", "not the id of a connector"))
+		}
+		c.add(ids.twice(id, id.Value, "mention of this id"))
+		s.ConnectorIDs = append(s.ConnectorIDs, id.Value)
 	}
 	names := seen{}
 	for _, off := range spec.Off {
@@ -156,6 +175,7 @@ func (s *server) bundle() *bundlepb.McpServer {
 	out := &bundlepb.McpServer{
 		Name: s.name, Tools: s.tools, Labels: r.About.Labels, Owner: r.About.Owner, Classification: r.About.Classification,
 		Off: r.Off, Origins: r.Origins, ListTtlMs: r.MaxTTL.Milliseconds(), Scan: string(r.Scan),
+		Url: r.URL, ConnectorIds: r.ConnectorIDs, Scopes: r.Scopes,
 	}
 	if r.VisibleTo.Value != "" {
 		out.VisibleTo, out.File = expression(r.VisibleTo), s.file

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bartizan/filters"
+	"bartizan/filters/access"
 	"bartizan/filters/llm"
 	"bartizan/filters/manifest"
 	"bartizan/xds/bundlepb"
@@ -19,6 +20,7 @@ type providerSpec struct {
 	Operations []manifest.String `yaml:"operations"`
 	Credential *credentialSpec   `yaml:"credential"`
 	Prices     *pricesSpec       `yaml:"prices"`
+	Connectors manifest.String   `yaml:"connectors"` // MCP servers that it may connect to by itself: Registered (default), None, Any
 }
 
 // provider is a checked Provider.
@@ -29,6 +31,9 @@ type provider struct {
 	upstream   *envoyconf.Upstream
 	base       string // path before those of the operations, without a trailing slash
 	prices     *bundlepb.ProviderPrices
+	connectors string
+
+	passthrough manifest.Position // of a credential that the caller brings; zero: he does not
 }
 
 func (r *repository) addProvider(doc *manifest.Document) {
@@ -38,6 +43,7 @@ func (r *repository) addProvider(doc *manifest.Document) {
 	}
 	var spec providerSpec
 	if errs := doc.Decode(&spec); len(errs) > 0 {
+		r.unreadProvider = true
 		c.add(errs...)
 	} else {
 		r.providers = append(r.providers, c.provider(doc.Name, spec, r.opt))
@@ -48,17 +54,39 @@ func (r *repository) addProvider(doc *manifest.Document) {
 func (c *checker) provider(name string, spec providerSpec, opt Options) *provider {
 	dialect := c.dialect(spec.Dialect, spec.Position)
 	at := c.url(spec.URL, spec.Position)
-	if spec.Credential != nil && spec.Credential.Passthrough {
-		c.add(&manifest.Error{Position: spec.Credential.Position, Message: "only an McpServer may have passthrough", Text: "credential"})
-	}
 	credential := c.credential(spec.Credential, dialect.CredentialHeader, dialect.CredentialPrefix)
-	return &provider{
+	p := &provider{
 		name:       name,
 		dialect:    dialect,
 		operations: c.operations(spec, dialect),
 		upstream:   at.upstream("llm/"+name, credential, opt),
 		base:       strings.TrimSuffix(at.path, "/"),
 		prices:     c.prices(name, spec.Prices, at.host),
+		connectors: c.oneOf(spec.Connectors, string(access.ConnectorsRegistered), words(access.ConnectorModes())...),
+	}
+	if spec.Credential != nil && spec.Credential.Passthrough {
+		p.passthrough = spec.Credential.Position
+		if dialect.Name != "" && dialect.Subscription == nil {
+			c.add(&manifest.Error{
+				Position: spec.Credential.Position, Message: "callers have no subscription of their own at a provider of dialect " + dialect.Name, Text: "passthrough",
+			})
+		}
+	}
+	return p
+}
+
+// subscriptions warns where any account's token would pass.
+func (r *repository) subscriptions() {
+	if r.gateway == nil || len(r.gateway.organizations) > 0 {
+		return
+	}
+	for _, p := range r.providers {
+		if p.passthrough != (manifest.Position{}) {
+			r.warnings = append(r.warnings, &manifest.Error{
+				Position: p.passthrough, Text: p.name, Message: "callers may log in with any account, also one that is not your organization's",
+				Hint: "name yours in the Gateway, under anthropic.allowedOrganizations",
+			})
+		}
 	}
 }
 
@@ -104,16 +132,24 @@ func operationNames(d llm.Dialect) []string {
 	return names
 }
 
-func (p *provider) routes() (routes []*bundlepb.Route, conf []envoyconf.Route) {
+// organizationsHeader names the organizations at Anthropic of which a request may be, whatever key or token it carries (tenant
+// restrictions). What a caller sends in it is replaced.
+const organizationsHeader = "anthropic-allowed-org-ids"
+
+func (p *provider) routes(g *gateway) (routes []*bundlepb.Route, conf []envoyconf.Route) {
 	for _, op := range p.operations {
 		r := &bundlepb.Route{
 			Name:    "llm/" + p.name + "/" + op.Name,
 			Surface: string(filters.SurfaceLLM), Target: p.name, Dialect: p.dialect.Name, Operation: op.Name,
+			Connectors: p.connectors, Passthrough: p.passthrough != (manifest.Position{}),
 		}
 		routes = append(routes, r)
 		c := envoyconf.Route{Name: r.Name, Path: "/" + p.name + op.Path, Methods: []string{op.Method}, Upstream: p.upstream, Rewrite: p.base + op.Path}
 		if strings.Contains(op.Path, "{") {
 			c.Mount, c.Rewrite = "/"+p.name, p.base
+		}
+		if p.dialect.Name == "anthropic" && len(g.organizations) > 0 {
+			c.Headers = []envoyconf.Param{{Name: organizationsHeader, Value: strings.Join(g.organizations, ",")}}
 		}
 		conf = append(conf, c)
 	}

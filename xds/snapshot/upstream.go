@@ -86,7 +86,7 @@ type credentialSpec struct {
 	Header      manifest.String   `yaml:"header"`
 	Prefix      *manifest.String  `yaml:"prefix"`
 	Client      *clientSpec       `yaml:"oauthClientCredentials"`
-	Passthrough bool              `yaml:"passthrough"` // of MCP servers only
+	Passthrough bool              `yaml:"passthrough"` // of MCP servers, and of providers at which people have subscriptions
 }
 
 // clientSpec is the YAML of OAuth's client credentials grant.
