@@ -137,7 +137,7 @@ type Claimed struct {
 	AgentType     string // such as "Explore"
 	Prompt        string // id of the user's prompt that this is done for; its subagents share it
 	Turn          int    // how many prompts of the user the conversation holds
-	Class         string // what the request is for: one of the classes below, or another word of the client's
+	Class         string // what a call of a model is for: one of the classes below, or another word of the client's
 	ClassDerived  bool   // the client did not say: Class follows from the form of the request
 	Client        string // product of the user agent or MCP clientInfo.name
 	ClientVersion string
@@ -477,8 +477,9 @@ func (x *Exchange) Counted() Counted {
 	p := &x.Response
 	tokens := p.Usage
 	tokens.Terms = ""
-	switch none := tokens == (Usage{}); {
-	case x.LLM == nil, !x.Forwarded, x.Claimed.Class == ClassCount, none && p.Status >= 300:
+	none, calls := tokens == (Usage{}), x.Claimed.Class != "" // other operations have no class
+	switch {
+	case x.LLM == nil, !x.Forwarded, x.Claimed.Class == ClassCount, none && (p.Status >= 300 || !calls):
 		return CountedNothing
 	case none:
 		return CountedUnknown

@@ -13,6 +13,7 @@ import (
 func spent(user, model string, cost filters.Cost, u filters.Usage) *filters.Exchange {
 	x := &filters.Exchange{LLM: &filters.LLM{Model: model}, Forwarded: true, Try: 1, Cost: cost, Route: filters.Route{Target: "anthropic"}}
 	x.Identity = filters.Identity{Method: "virtual_key", User: user, Groups: []string{"finance", "staff"}}
+	x.Claimed.Class = filters.ClassMain
 	x.Response = filters.Response{Status: 200, Complete: true, Usage: u}
 	return x
 }

@@ -96,7 +96,7 @@ func (t *Table) forget(e *list.Element) {
 
 // turnOf is a digest of who asks what: of the conversation, without what clients change around it.
 func (t *Table) turnOf(x *filters.Exchange) Turn {
-	if x.LLM == nil || !x.Identity.Known() || x.Claimed.Class == filters.ClassCount {
+	if x.LLM == nil || !x.Identity.Known() || x.Claimed.Class == filters.ClassCount || x.Claimed.Class == "" {
 		return 0
 	}
 	var h maphash.Hash

@@ -59,6 +59,7 @@ func TestOtherTurns(t *testing.T) {
 	for name, change := range map[string]func(*filters.Exchange){
 		"nobody":          func(x *filters.Exchange) { x.Identity = filters.Identity{} },
 		"tokens counted":  func(x *filters.Exchange) { x.Claimed.Class = filters.ClassCount },
+		"a file":          func(x *filters.Exchange) { x.Claimed.Class = "" },
 		"no conversation": func(x *filters.Exchange) { x.Blocks = x.Blocks[1:] },
 		"no model":        func(x *filters.Exchange) { x.LLM = nil },
 	} {

@@ -14,7 +14,7 @@ import (
 var day = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func answered(model string, u filters.Usage) *filters.Exchange {
-	x := &filters.Exchange{LLM: &filters.LLM{Model: "asked"}, Forwarded: true, Request: filters.Request{Time: day}}
+	x := &filters.Exchange{LLM: &filters.LLM{Model: "asked"}, Forwarded: true, Request: filters.Request{Time: day}, Claimed: filters.Claimed{Class: filters.ClassMain}}
 	x.Response = filters.Response{Status: 200, Complete: true, Model: model, Usage: u}
 	return x
 }
@@ -111,6 +111,7 @@ func TestUncounted(t *testing.T) {
 		"an error of the provider":  {func(x *filters.Exchange) { x.Response = filters.Response{Status: 529} }, filters.Cost{}},
 		"refused by the gateway":    {func(x *filters.Exchange) { x.Forwarded, x.Response = false, filters.Response{} }, filters.Cost{}},
 		"tokens counted beforehand": {func(x *filters.Exchange) { x.Claimed.Class, x.Response.Usage = filters.ClassCount, filters.Usage{} }, filters.Cost{}},
+		"a file":                    {func(x *filters.Exchange) { x.Claimed.Class, x.Response.Usage = "", filters.Usage{} }, filters.Cost{}},
 		"no tool calls, as MCP":     {func(x *filters.Exchange) { x.LLM = nil }, filters.Cost{}},
 	} {
 		x := answered("claude-opus-5-5", filters.Usage{Input: 1})
