@@ -41,6 +41,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"negative limit", func(b *bundlepb.Bundle) { b.Limits.RequestBytes = -1 }, "limits.request_bytes is -1"},
 		{"limit that cannot be received", func(b *bundlepb.Bundle) { b.Limits.RequestBytes = MaxRequestBytes + 1 }, "limits.request_bytes is 134217729"},
 		{"audit mode", func(b *bundlepb.Bundle) { b.Audit.Mode = "Strict" }, `audit mode "Strict"`},
+		{"table of prices", func(b *bundlepb.Bundle) { b.Prices = []*bundlepb.ProviderPrices{{Provider: "p", Table: "acme"}} }, `does not know table "acme"`},
 		{"payload mode", func(b *bundlepb.Bundle) { b.Audit.Payload = "all" }, `payload mode "all"`},
 	}
 	for _, tt := range tests {
@@ -80,6 +81,34 @@ func TestCompile(t *testing.T) {
 		x := &filters.Exchange{Route: filters.Route{Surface: filters.SurfaceLLM, Operation: "messages"}, LLM: &filters.LLM{Model: model}}
 		if d, _ := b.Judge(x); d.Action != want {
 			t.Errorf("%s: %v", model, d.Action)
+		}
+	}
+}
+
+// TestCost: a Provider's own prices go before those of its table, and a Provider without prices has none.
+func TestCost(t *testing.T) {
+	pb, read := document("v1"), int64(100_000)
+	pb.Prices = []*bundlepb.ProviderPrices{{Provider: "claude", Table: "anthropic", Models: []*bundlepb.ModelPrice{
+		{Model: "claude-opus-5-5", Input: 1_000_000, Output: 2_000_000, CacheRead: &read, Source: "contract", Date: "2026-11-01"},
+	}}}
+	b, err := Compile(pb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		provider, model string
+		micro           int64
+		source, unknown string
+	}{
+		{"claude", "claude-opus-5-5", 500 + 50 + 200, "contract", ""},
+		{"claude", "claude-sonnet-5", 1000 + 100 + 1000, "https://platform.claude.com/docs/en/about-claude/pricing", ""},
+		{"claude", "gpt-5.5", 0, "", "no_price_for_model"},
+		{"local", "claude-opus-5-5", 0, "", "no_price_for_model"},
+	} {
+		x := &filters.Exchange{Route: filters.Route{Target: tt.provider}, LLM: &filters.LLM{Model: tt.model}, Forwarded: true, Claimed: filters.Claimed{Class: filters.ClassMain}}
+		x.Response = filters.Response{Status: 200, Usage: filters.Usage{Input: 1000, CacheRead: 500, Output: 100}}
+		if got := b.Cost(x); got.MicroUSD != tt.micro || got.Source != tt.source || got.Unknown != tt.unknown {
+			t.Errorf("%s %s: %+v", tt.provider, tt.model, got)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func tables(pb *bundlepb.Bundle) (map[string]prices.Tables, error) {
 	for _, p := range pb.GetPrices() {
 		table, known := public[p.GetTable()]
 		if !known && p.GetTable() != "" {
-			return nil, fmt.Errorf("Provider %s: this replica does not know the prices of %q", p.GetProvider(), p.GetTable())
+			return nil, fmt.Errorf("prices of Provider %s: this replica does not know table %q", p.GetProvider(), p.GetTable())
 		}
 		var own prices.Table
 		for _, m := range p.GetModels() {

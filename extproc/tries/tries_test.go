@@ -13,7 +13,8 @@ func request(id, session, prompt string) *filters.Exchange {
 		ID: id, LLM: &filters.LLM{Model: "m"}, Identity: filters.Identity{Method: "virtual_key", User: "ann"},
 		Claimed: filters.Claimed{Session: session, Class: filters.ClassMain},
 		Blocks: []filters.Block{
-			{Origin: filters.OriginUser, Data: []byte(prompt)}, {Origin: filters.OriginSystem, Data: []byte("env")},
+			{Origin: filters.OriginUser, Data: []byte(prompt)},
+			{Origin: filters.OriginSystem, Data: []byte("env")},
 			{Origin: filters.OriginToolDefinition, Data: []byte("{}")},
 		},
 	}

@@ -20,17 +20,23 @@ func TestHeaders(t *testing.T) {
 		}, filters.Claimed{
 			Client: "claude-cli", ClientVersion: "2.1.330", Session: "5e", Agent: "a2", ParentAgent: "a1", AgentType: "Explore", Prompt: "p1", Class: "subagent",
 		}},
-		"claude apps gateway": {map[string]string{"x-claude-gateway-user-id": "u1", "x-claude-gateway-user-email": "ann@example.com"},
-			filters.Claimed{User: "u1", Email: "ann@example.com"}},
+		"claude apps gateway": {
+			map[string]string{"x-claude-gateway-user-id": "u1", "x-claude-gateway-user-email": "ann@example.com"},
+			filters.Claimed{User: "u1", Email: "ann@example.com"},
+		},
 		"codex": {map[string]string{
 			"user-agent": "codex_exec/0.169.0 (Debian 12.0.0; x86_64) dumb", "session-id": "t1", "thread-id": "t1",
 			"x-codex-turn-metadata": `{"installation_id":"i","turn_id":"turn-7","request_kind":"turn","sandbox_mode":"x"}`,
 		}, filters.Claimed{Client: "codex_exec", ClientVersion: "0.169.0", Session: "t1", Device: "i", Prompt: "turn-7"}},
-		"codex, a thread of its own": {map[string]string{"session-id": "t1", "thread-id": "t2", "x-openai-subagent": "review"},
-			filters.Claimed{Session: "t1", Agent: "t2", AgentType: "review"}},
+		"codex, a thread of its own": {
+			map[string]string{"session-id": "t1", "thread-id": "t2", "x-openai-subagent": "review"},
+			filters.Claimed{Session: "t1", Agent: "t2", AgentType: "review"},
+		},
 		"codex, metadata that is no JSON": {map[string]string{"x-codex-turn-metadata": `{"turn_id":"a","turn_id":"b"}`}, filters.Claimed{}},
-		"gemini cli": {map[string]string{"user-agent": "GeminiCLI-tui/0.61.0/gemini-3.1-pro-preview (linux; x64; terminal)"},
-			filters.Claimed{Client: "GeminiCLI-tui", ClientVersion: "0.61.0"}},
+		"gemini cli": {
+			map[string]string{"user-agent": "GeminiCLI-tui/0.61.0/gemini-3.1-pro-preview (linux; x64; terminal)"},
+			filters.Claimed{Client: "GeminiCLI-tui", ClientVersion: "0.61.0"},
+		},
 		"sdk":        {map[string]string{"user-agent": "Anthropic/Python 2.12.0"}, filters.Claimed{Client: "Anthropic/Python", ClientVersion: "2.12.0"}},
 		"google sdk": {map[string]string{"user-agent": "google-genai-sdk/3.4.0 gl-python/3.12"}, filters.Claimed{Client: "google-genai-sdk", ClientVersion: "3.4.0"}},
 		"long":       {map[string]string{"user-agent": strings.Repeat("é", 1000)}, filters.Claimed{Client: strings.Repeat("é", 128)}},
@@ -137,4 +143,23 @@ func TestFormat(t *testing.T) {
 			t.Errorf("%s: JSON %v\n%s", raw, s.JSON, diff)
 		}
 	}
+}
+
+// FuzzClaims: whatever a client says of itself, what is kept is bounded and text.
+func FuzzClaims(f *testing.F) {
+	f.Add("claude-cli/2.1.330 (external)", `{"device_id":"ab","session_id":"5e"}`, []byte(`{"x-codex-turn-metadata":"{\"turn_id\":\"7\"}"}`))
+	f.Add("OpenAI/Go 3", "user_a_account_b_session_c", []byte(`{"properties":{"title":{}}}`))
+	f.Fuzz(func(t *testing.T, header, user string, raw []byte) {
+		x := &filters.Exchange{LLM: &filters.LLM{}, Claimed: Headers(map[string]string{"user-agent": header, "session-id": header, headerTurn: header, "thread-id": user})}
+		said := Said{UserID: user}
+		said.ClientMetadata(raw)
+		said.Format(raw)
+		Body(x, said)
+		c := x.Claimed
+		for _, s := range append(said.Properties, c.Client, c.ClientVersion, c.Session, c.Agent, c.Device, c.Prompt, c.UserID, c.Class) {
+			if len(s) > maxText || strings.ToValidUTF8(s, "") != s {
+				t.Fatalf("%q is kept", s)
+			}
+		}
+	})
 }

@@ -82,23 +82,30 @@ func TestUncountedIsUnknown(t *testing.T) {
 			func() *http.Request {
 				return w.post(t, "/openai/v1/chat/completions", bobKey, chat(true, "usage:1000,50"))
 			},
-			tail.Usage{Counted: "unknown"}, tail.Cost{Unknown: "tokens_not_counted"},
+			tail.Usage{Counted: "unknown"},
+			tail.Cost{Unknown: "tokens_not_counted"},
 		},
 		"a model without a price": {
 			func() *http.Request { return w.messages(t, bobKey, "claude-next", "usage:10,2", true) },
-			tail.Usage{Counted: "all", Input: 10, Output: 2}, tail.Cost{Unknown: "no_price_for_model"},
+			tail.Usage{Counted: "all", Input: 10, Output: 2},
+			tail.Cost{Unknown: "no_price_for_model"},
 		},
 		"an error of the provider": {
 			func() *http.Request { return w.messages(t, bobKey, "claude-sonnet-5", "status:529", true) },
-			tail.Usage{}, tail.Cost{},
+			tail.Usage{},
+			tail.Cost{},
 		},
 		"an error in the middle of a stream: what was counted by then": {
-			func() *http.Request { return w.messages(t, bobKey, "claude-sonnet-5", "usage:1000,500 error-event", true) },
-			tail.Usage{Counted: "partly", Input: 1000, Output: 1}, tail.Cost{MicroUSD: 2010, PriceSource: anthropicPrices},
+			func() *http.Request {
+				return w.messages(t, bobKey, "claude-sonnet-5", "usage:1000,500 error-event", true)
+			},
+			tail.Usage{Counted: "partly", Input: 1000, Output: 1},
+			tail.Cost{MicroUSD: 2010, PriceSource: anthropicPrices},
 		},
 		"refused": {
 			func() *http.Request { return w.messages(t, aliceKey, "claude-opus-5-5", "usage:1,1", true) },
-			tail.Usage{}, tail.Cost{},
+			tail.Usage{},
+			tail.Cost{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
