@@ -22,6 +22,7 @@ spec:
   surface: llm
   rules:
     - { name: prompt, expression: "block.origin == 'user' && block.text.contains('FORBIDDEN')", action: deny, reason: We do not ask that. }
+    - { name: gently, expression: "block.origin == 'user' && block.text.contains('BETTER NOT')", action: deny, as: message, reason: Ask something else. }
     - { name: poison, expression: "block.origin == 'tool_result' && block.text.contains('IGNORE')", action: quarantine, reason: It gives orders. }
     - { name: no-delete, expression: "call.name == 'delete_file'", action: deny, reason: Nothing is deleted. }
     - { name: keys, expression: "block.origin == 'assistant'", action: redact, pattern: "AKIA[0-9A-Z]{16}" }
@@ -126,6 +127,12 @@ func TestGemini(t *testing.T) {
 	t.Run("denied", w.geminiDenied)
 	t.Run("answers", w.geminiAnswers)
 	t.Run("raw", func(t *testing.T) { w.geminiRaw(t, vendor) })
+	vendor.Close()
+	client, _ := w.geminiClient(t, "v1beta")
+	_, err := client.Models.CountTokens(t.Context(), geminiModel, []*genai.Content{genai.NewContentFromText("Hello?", genai.RoleUser)}, nil)
+	if api := (genai.APIError{}); !errors.As(err, &api) || api.Code != 503 || api.Status != "UNAVAILABLE" || !strings.Contains(api.Message, "cannot be reached") {
+		t.Errorf("without an upstream: %v", err)
+	}
 }
 
 func (w *world) geminiSession(t *testing.T, vendor *fake.Vendor, version string, stream bool) {
@@ -176,6 +183,10 @@ func (w *world) geminiDenied(t *testing.T) {
 		}
 		if seen.tries != before+1 {
 			t.Errorf("stream %t: %d tries", stream, seen.tries-before)
+		}
+		parts, finish, err := generate(t.Context(), client, stream, []*genai.Content{genai.NewContentFromText("BETTER NOT", genai.RoleUser)})
+		if err != nil || finish != genai.FinishReasonStop || !strings.Contains(textOf(parts), "Ask something else. (rule asked/gently") {
+			t.Errorf("stream %t: %q, finished by %s, error %v", stream, textOf(parts), finish, err)
 		}
 		if e := w.decision(t, seen.decision); e.Own().Outcome != "deny" || e.Model.Name != geminiModel {
 			t.Errorf("record %s", e.Raw)
@@ -234,7 +245,7 @@ func (w *world) geminiRaw(t *testing.T, vendor *fake.Vendor) {
 		{path + "?key=" + aliceKey, `{"contents":[]}`, 401, "the address holds a key"},
 		{path + "?$httpHeaders=x", `{"contents":[]}`, 400, "is not taken here"},
 		{"/gemini/v1beta/models/" + geminiModel + ":streamGenerateContent", `{"contents":[]}`, 400, "?alt=sse"},
-		{"/gemini/v1beta/models/a%2Fb:generateContent", `{"contents":[]}`, 400, "not a request that the gateway can read"}, // Envoy's own
+		{"/gemini/v1beta/models/a%2Fb:generateContent", `{"contents":[]}`, 404, "no route"},
 		{"/gemini/v1beta/models/" + geminiModel + ":embedContent", `{"content":{}}`, 404, "no route"},
 		{"/gemini/v2/models/" + geminiModel + ":generateContent", `{"contents":[]}`, 404, "no route"},
 		{"/gemini/v1beta/models", `{}`, 404, "no route"},

@@ -48,7 +48,7 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 
 // Refuse renders r as an error answer, or as a message of the model where r wants that and the operation has messages.
 func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
-	if r.AsMessage && generates(x.Route.Operation) {
+	if r.AsMessage && x.LLM != nil && generates(x.Route.Operation) {
 		return message(x, r)
 	}
 	status, canonical := refusal(r.Kind)

@@ -55,7 +55,10 @@ const stop = `,"finishReason":"STOP"`
 
 // TestJudged: what passes of the chunks of a stream, and of the same as whole answers.
 func TestJudged(t *testing.T) {
-	const refused, notice = "Refused by Bartizan: No. (rule p/r, decision 1)", "Removed by Bartizan: No. (rule p/r)"
+	why := filters.Verdict{Policy: "p", Rule: "r", Reason: "No."}
+	told := why.Refusal()
+	told.DecisionID = "1"
+	refused, notice := told.Text(), why.Notice()
 	tests := []struct {
 		name     string
 		hold     bool

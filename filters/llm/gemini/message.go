@@ -8,12 +8,8 @@ import (
 
 // message renders a refusal as an answer of the model, in the form that the request asked for.
 func message(x *filters.Exchange, r filters.Refusal) filters.Reply {
-	model, stream := "", false
-	if x.LLM != nil {
-		model, stream = x.LLM.Model, x.LLM.Stream
-	}
-	body := spoken(r.Text(), "STOP", model)
-	if stream {
+	body := spoken(r.Text(), "STOP", x.LLM.Model)
+	if x.LLM.Stream {
 		return answer.Stream(r, sse.Append(nil, "", body))
 	}
 	return answer.Reply(200, r, body)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"bartizan/filters"
+	"bartizan/filters/llm/internal/codectest"
 	"bartizan/filters/redact"
 )
 
@@ -47,25 +48,5 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// A refusal that is told as a message is a whole answer in the form that was asked for, where the operation has messages at all.
-func TestRefusalAsMessage(t *testing.T) {
-	const said = `{"candidates":[{"content":{"role":"model","parts":[{"text":"Refused by Bartizan: No. (rule p/r, decision 1). Ask your administrator about this decision."}]},"finishReason":"STOP","index":0}],"modelVersion":"m"}`
-	tests := []struct {
-		operation string
-		stream    bool
-		status    int
-		kind      string
-		body      string
-	}{
-		{"generateContent", false, 200, "application/json", said},
-		{"streamGenerateContent", true, 200, "text/event-stream", "data: " + said + "\n\n"},
-		{"countTokens", false, 403, "application/json", `{"error":{"code":403,"message":"Refused by Bartizan: No. (rule p/r, decision 1). Ask your administrator about this decision.","status":"PERMISSION_DENIED"}}`},
-	}
-	for _, tt := range tests {
-		x := &filters.Exchange{Route: filters.Route{Operation: tt.operation}, LLM: &filters.LLM{Model: "m", Stream: tt.stream}}
-		reply := Codec{}.Refuse(x, filters.Refusal{Kind: filters.RefusedByPolicy, Message: "No.", Policy: "p", Rule: "r", DecisionID: "1", AsMessage: true})
-		if reply.Status != tt.status || string(reply.Body) != tt.body || reply.Headers[0] != (filters.Header{Name: "content-type", Value: tt.kind}) {
-			t.Errorf("%s: %d %v %s", tt.operation, reply.Status, reply.Headers, reply.Body)
-		}
-	}
-}
+// TestSpoken: a refusal as a message of the model. That its clients read it is tested end to end.
+func TestSpoken(t *testing.T) { codectest.Spoken(t, Codec{}, "generateContent") }
