@@ -35,6 +35,11 @@ type Framed interface {
 	Framing(mediaType string) Framing
 }
 
+// Numbered is a dialect whose events are numbered. Once it has written more or fewer than came, it writes all that follow.
+type Numbered interface {
+	Rewrites() bool
+}
+
 // Event is one event of a stream with what it says of parts; of a JSON answer, all of it in Data.
 type Event struct {
 	sse.Event
@@ -78,6 +83,7 @@ type Piece struct {
 	Object [2]int // for the dialect: where what stands for the part is in Data
 	Close  bool   // the part ends here
 	Repeat bool   // the content is again all of a part that has ended
+	Draft  bool   // the content is some of what the part will say in another shape: it is not judged, and emptied where the part is changed
 	Stop   bool   // no part: the stop reason of the group of Key, which says that tools are to be called
 	Fate   Fate   // set before the event is written
 	Text   string // Changed, Told

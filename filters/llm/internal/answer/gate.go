@@ -113,6 +113,7 @@ func (g *gate) piece(e *Event, p *Piece) error {
 	}
 	part := p.part
 	switch {
+	case p.Draft:
 	case p.Repeat:
 		return g.repeat(e, p)
 	case p.End > 0 && (part.gather || part.masker != nil):

@@ -203,6 +203,9 @@ func (s *events) release() error {
 
 func (s *events) pass(e *Event) error {
 	changed, err := s.gate.conclude(e)
+	if n, ok := s.dialect.(Numbered); ok {
+		changed = changed || n.Rewrites()
+	}
 	switch {
 	case err != nil:
 		return err

@@ -120,13 +120,17 @@ func (p *part) conclude(e *Event, of *Piece) error {
 		of.Shift = p.shift
 	}
 	switch {
-	case of.Repeat:
+	case of.Repeat && !of.Draft:
 		p.concludeRepeat(e, of)
 	case p.fate == Told && of.Begin != nil:
 		of.Fate, of.Text = Told, p.text
 	case p.fate == Told, p.fate == Gone:
 		of.Fate = Gone
 	case of.End == 0:
+	case of.Draft:
+		if p.fate == Changed {
+			of.Fate = Changed
+		}
 	case p.fate == Changed:
 		of.Fate = Changed
 		if of.Text = ""; !p.placed {

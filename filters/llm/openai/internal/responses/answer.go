@@ -13,52 +13,98 @@ type reading struct {
 	searches int64         // seen, where the provider does not count them itself
 	id       string        // of the response
 	next     int64         // the sequence number that the next event has
+	parts    map[answer.Key]*progress
+	told     map[int64]string // what stands in the place of a call, by its place in the output
+	shift    int64            // how much larger the sequence numbers are that pass
+	found    found            // of the event at hand
 }
+
+var _ answer.Dialect = (*reading)(nil)
 
 // found is what one event, or one JSON body, says.
 type found struct {
-	kind, id, model, status, reason, err string
-	code                                 string // of an event of type error
-	sequence, index                      int64
-	items                                []output // of the event one, at index; of a response all
-	usage                                filters.Usage
-	searches                             int64 // that the provider counts; -1: it does not
+	what                                        what
+	id, model, status, reason, err              string
+	code                                        string // of an error
+	sequence, output, content, summary, comment int64  // the indices of what the event is about
+	summarizes                                  bool
+	items                                       []output // of the event one; of a response all
+	part                                        content
+	said                                        filters.Span // a text, or a piece of one
+	value                                       filters.Span // an annotation
+	logprobs                                    filters.Span
+	usage                                       filters.Usage
+	searches                                    int64 // that the provider counts; -1: it does not
 }
 
-// Event reads an event of a stream by the type in its data, which is what the SDKs go by; the event's name repeats it.
-func (r *reading) Event(d *strictjson.Decoder, _ []byte) error {
-	f := found{usage: r.x.Response.Usage, sequence: r.next, searches: -1}
+// ReadEvent reads an event of a stream by the type in its data, which is what the SDKs go by; the event's name repeats it.
+func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
+	f := &r.found
+	*f = found{usage: r.x.Response.Usage, sequence: r.next, searches: -1, output: -1}
 	for name := range d.Object() {
-		switch kind := d.Kind(); string(name) {
-		case "type":
-			f.setKind(d.MaybeText())
-		case "sequence_number":
-			f.sequence, _ = d.MaybeInt64()
-		case "output_index":
-			f.index, _ = d.MaybeInt64()
-		case "item":
-			if kind == '{' {
-				f.items = append(f.items, readOutput(d))
-			}
-		case "response":
-			object(d, kind, f.response)
-		case "error":
-			object(d, kind, f.failure)
-		case "code":
-			answer.SetName(&f.code, d.MaybeText())
-		}
+		f.member(d, name)
 	}
 	if err := d.End(); err != nil {
 		return err
 	}
 	r.next = f.sequence + 1
 	r.apply(f)
+	if e.Judged {
+		r.pieces(f, e)
+	}
+	e.Last = f.what == ended || f.what == failed
 	return nil
 }
 
-// Body reads a response, or an error.
-func (r *reading) Body(d *strictjson.Decoder) error {
-	f := found{kind: "response.completed", usage: r.x.Response.Usage, searches: -1}
+// member reads a member of an event. Of the names under which an event says text, each has its one.
+func (f *found) member(d *strictjson.Decoder, name []byte) {
+	switch kind := d.Kind(); string(name) {
+	case "type":
+		f.what = whatOf(d.MaybeText())
+	case "sequence_number":
+		f.sequence, _ = d.MaybeInt64()
+	case "output_index":
+		f.output, _ = d.MaybeInt64()
+	case "content_index":
+		f.content, _ = d.MaybeInt64()
+	case "annotation_index":
+		f.comment, _ = d.MaybeInt64()
+	case "summary_index":
+		f.summary, _ = d.MaybeInt64()
+		f.summarizes = true
+	case "item":
+		if kind == '{' {
+			f.items = append(f.items, readOutput(d))
+		}
+	case "part":
+		if kind == '{' {
+			f.part = readContent(d)
+		}
+	case "response":
+		object(d, kind, f.response)
+	case "error":
+		object(d, kind, f.failure)
+	case "annotation":
+		f.value = spanOf(d)
+	case "logprobs":
+		f.logprobs = spanOf(d)
+	case "code": // of an error; or what an interpreter is to run
+		if kind == '"' {
+			answer.SetName(&f.code, d.Text())
+			start, end := d.Range()
+			f.said = filters.Span{Start: start, End: end}
+		}
+	case "delta", "text", "refusal", "arguments", "input", "command", "diff":
+		if kind == '"' {
+			f.said = spanOf(d)
+		}
+	}
+}
+
+// ReadBody reads a response, or an error.
+func (r *reading) ReadBody(d *strictjson.Decoder, e *answer.Event) error {
+	f := &r.found
+	*f = found{what: ended, usage: r.x.Response.Usage, searches: -1}
 	for name := range d.Object() {
 		f.response(d, name)
 	}
@@ -66,18 +112,17 @@ func (r *reading) Body(d *strictjson.Decoder) error {
 		return err
 	}
 	r.apply(f)
+	if e.Judged {
+		r.pieces(f, e)
+	}
 	return nil
 }
 
-// setKind keeps only the types that matter, so that the many deltas cost no memory.
-func (f *found) setKind(kind []byte) {
-	for _, k := range [...]string{
-		"response.output_item.added", "response.output_item.done", "response.completed", "response.incomplete", "response.failed", "error",
-	} {
-		if string(kind) == k {
-			f.kind = k
-		}
-	}
+// spanOf reads a value, and tells where it stands.
+func spanOf(d *strictjson.Decoder) filters.Span {
+	d.Skip()
+	start, end := d.Range()
+	return filters.Span{Start: start, End: end}
 }
 
 // object reads the members of an object. Anything else, of a version to come, is skipped by the loop around it.
@@ -161,30 +206,30 @@ func (f *found) tools(d *strictjson.Decoder, name []byte) {
 	})
 }
 
-func (r *reading) apply(f found) {
+func (r *reading) apply(f *found) {
 	out := &r.x.Response
 	searches := out.Usage.WebSearches
 	out.Usage = f.usage
 	answer.Replace(&r.id, f.id)
 	answer.Replace(&out.Model, f.model)
 	answer.Replace(&out.Error, f.err)
-	switch f.kind {
-	case "response.output_item.added":
+	switch f.what {
+	case itemAdded:
 		for _, item := range f.items {
-			r.begin(f.index, item)
+			r.begin(f.output, item)
 		}
-	case "response.output_item.done":
+	case itemDone:
 		for _, item := range f.items {
-			r.complete(f.index, item)
+			r.complete(f.output, item)
 		}
-	case "response.completed", "response.incomplete", "response.failed":
+	case ended:
 		for i, item := range f.items {
 			r.complete(int64(i), item)
 		}
 		answer.Replace(&out.StopReason, f.status)
 		answer.Replace(&out.StopReason, f.reason)
 		out.Complete = true
-	case "error":
+	case failed:
 		answer.Replace(&out.Error, f.code)
 	}
 	if out.Usage.WebSearches = max(searches, r.searches); f.searches >= 0 {

@@ -33,6 +33,6 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 }
 
 // Response reads the answer to x.
-func (Codec) Response(x *filters.Exchange, _ filters.AnswerJudge) (filters.ResponseReader, error) {
-	return answer.New(x, &reading{x: x})
+func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
+	return answer.Judged(x, judge, &reading{x: x})
 }

@@ -1,13 +1,135 @@
 package responses
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
 	"testing"
 
 	"bartizan/filters/llm/internal/codectest"
+	"bartizan/filters/sse"
 )
 
-func TestCodec(t *testing.T) { codectest.Run(t, Codec{}) }
+func TestCodec(t *testing.T) { codectest.Suite{Codec: Codec{}, Judged: true, Check: check}.Run(t) }
 
 func FuzzRequest(f *testing.F) { codectest.FuzzRequest(f, Codec{}) }
 
 func FuzzAnswer(f *testing.F) { codectest.FuzzAnswer(f, Codec{}) }
+
+// told is what a client has put together of a stream.
+type told struct {
+	next  int64
+	texts map[string]string // by the place: of a text's deltas, or of a call's
+	items map[int]any       // whole, by their index
+}
+
+// check is a client that believes nothing: the numbers rise by one, an item has a beginning and an end, and what is said again is what was
+// said before.
+func check(body []byte) error {
+	if bytes.HasPrefix(body, []byte("{")) {
+		if !json.Valid(body) {
+			return fmt.Errorf("no JSON")
+		}
+		return nil
+	}
+	c := told{texts: map[string]string{}, items: map[int]any{}}
+	var events sse.Reader
+	for e := range events.Feed(body) {
+		if err := c.event(e); err != nil {
+			return fmt.Errorf("%w at %s", err, e.Data)
+		}
+	}
+	return nil
+}
+
+type said struct {
+	Type      string
+	Sequence  *int64 `json:"sequence_number"`
+	Output    int    `json:"output_index"`
+	Content   int    `json:"content_index"`
+	Delta     *string
+	Text      *string
+	Arguments *string
+	Input     *string
+	Item      map[string]any
+	Response  *struct{ Output []any }
+}
+
+func (c *told) event(e sse.Event) error {
+	var s said
+	if err := json.Unmarshal(e.Data, &s); err != nil {
+		return err
+	}
+	if s.Type != string(e.Name) || s.Sequence == nil || *s.Sequence != c.next {
+		return fmt.Errorf("name %s, number %v, want %d", e.Name, s.Sequence, c.next)
+	}
+	c.next++
+	place := fmt.Sprint(s.Output, " ", s.Content)
+	if s.Delta != nil {
+		c.texts[place] += *s.Delta
+	}
+	if whole := first(s.Text, s.Arguments, s.Input); whole != nil {
+		if err := c.again(place, *whole); err != nil {
+			return err
+		}
+	}
+	switch s.Type {
+	case "response.output_item.done":
+		if err := c.item(s.Output, s.Item); err != nil {
+			return err
+		}
+		c.items[s.Output] = s.Item
+	case "response.completed", "response.incomplete":
+		if s.Response == nil {
+			return nil
+		}
+		for i, item := range s.Response.Output {
+			if c.items[i] != nil && !reflect.DeepEqual(item, c.items[i]) {
+				return fmt.Errorf("item %d was %v", i, c.items[i])
+			}
+		}
+	}
+	return nil
+}
+
+func (c *told) item(index int, item map[string]any) error {
+	for i, part := range asList(item["content"]) {
+		if text, ok := part.(map[string]any)["text"].(string); ok {
+			if err := c.again(fmt.Sprint(index, " ", i), text); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range []string{"arguments", "input"} {
+		if text, ok := item[name].(string); ok {
+			if err := c.again(fmt.Sprint(index, " 0"), text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// again takes all of a text, which may have come in pieces before.
+func (c *told) again(place, whole string) error {
+	if before := c.texts[place]; before != "" && before != whole {
+		return fmt.Errorf("said %q before", before)
+	}
+	c.texts[place] = whole
+	return nil
+}
+
+func asList(v any) []any {
+	list, _ := v.([]any)
+	return list
+}
+
+func first(texts ...*string) *string {
+	for _, t := range texts {
+		if t != nil {
+			return t
+		}
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/strictjson"
 )
@@ -8,8 +9,29 @@ import (
 // output is what an item of the output says of itself.
 type output struct {
 	item
-	data   []byte // what a call asks for: arguments, a custom tool's free text, or an action
-	search bool   // a search of the provider's in the web, which it bills
+	at       filters.Span // all of it
+	asks     []member     // what a call asks for: arguments, a custom tool's free text, or an action
+	gives    []member     // what came of it, and what is neither
+	contents []content    // of a message, or of reasoning
+	summary  []content
+	data     []byte // what asks says
+	search   bool   // a search of the provider's in the web, which it bills
+}
+
+// member is a member of an item that carries content.
+type member struct {
+	name string
+	filters.Span
+	text bool // a string, else any other value
+}
+
+// content is a part of a message or of reasoning.
+type content struct {
+	kind        string
+	at          filters.Span // all of it
+	text        filters.Span // zero: it has none
+	logprobs    filters.Span
+	annotations []filters.Span
 }
 
 // readOutput reads one item. What it holds aliases the event.
@@ -18,7 +40,7 @@ func readOutput(d *strictjson.Decoder) (o output) {
 		d.Skip()
 		return o
 	}
-	action := ""
+	mark := d.Mark()
 	for name := range d.Object() {
 		switch string(name) {
 		case "type":
@@ -33,27 +55,90 @@ func readOutput(d *strictjson.Decoder) (o output) {
 			answer.SetName(&o.namespace, d.MaybeText())
 		case "server_label":
 			answer.SetName(&o.server, d.MaybeText())
-		case "arguments", "input", "code", "actions", "operation", "queries":
-			o.data = dataOf(d)
-		case "action":
-			o.data = dataOf(d)
-			action = typeOf(o.data)
+		case "content":
+			o.contents = readContents(d)
+		case "summary":
+			o.summary = readContents(d)
+		default:
+			o.member(d, name)
 		}
 	}
-	o.search = o.kind == "web_search_call" && (action == "search" || action == "")
+	o.at.Start, o.at.End = d.RangeSince(mark)
+	o.search = o.search && o.kind == "web_search_call"
 	return o
 }
 
-// dataOf reads a string as what it says, and anything else as it stands.
-func dataOf(d *strictjson.Decoder) []byte {
-	switch d.Kind() {
-	case '"':
-		return d.Text()
-	case 'n':
+// member reads a member that carries content.
+func (o *output) member(d *strictjson.Decoder, name []byte) {
+	kind := d.Kind()
+	m := member{text: kind == '"'}
+	switch string(name) {
+	case "arguments", "input", "code", "action", "actions", "operation", "queries":
+		if o.data = nil; m.text {
+			o.data = d.Text()
+		} else if raw := d.Value(); kind != 'n' {
+			o.data = raw
+		}
+		if string(name) == "action" {
+			o.search = typeOf(o.data) == "search"
+		}
+	case "output", "outputs", "results", "result", "error", "tools", "revised_prompt":
+		d.Skip()
+	default:
+		return
+	}
+	if kind == 'n' {
+		return
+	}
+	m.name = string(name)
+	m.Start, m.End = d.Range()
+	switch m.name {
+	case "output", "outputs", "results", "result", "error", "tools", "revised_prompt":
+		o.gives = append(o.gives, m)
+	default:
+		o.asks = append(o.asks, m)
+	}
+}
+
+// readContents reads a list of parts.
+func readContents(d *strictjson.Decoder) (list []content) {
+	if d.Kind() != '[' {
 		d.Skip()
 		return nil
 	}
-	return d.Value()
+	for range d.Array() {
+		if d.Kind() == '{' {
+			list = append(list, readContent(d))
+		} else {
+			list = append(list, content{at: spanOf(d)})
+		}
+	}
+	return list
+}
+
+func readContent(d *strictjson.Decoder) (c content) {
+	mark := d.Mark()
+	for name := range d.Object() {
+		switch string(name) {
+		case "type":
+			answer.SetName(&c.kind, d.MaybeText())
+		case "text", "refusal":
+			if d.Kind() == '"' {
+				c.text = spanOf(d)
+			}
+		case "logprobs":
+			c.logprobs = spanOf(d)
+		case "annotations":
+			if d.Kind() != '[' {
+				break
+			}
+			for range d.Array() {
+				c.annotations = append(c.annotations, spanOf(d))
+			}
+		}
+	}
+	c.at.Start, c.at.End = d.RangeSince(mark)
+	return c
 }
 
 // typeOf is the member type of an object.

@@ -52,13 +52,13 @@ func message(id, status, content string) string {
 	return `{"type":"message","id":` + answer.Quote(id) + `,"status":"` + status + `","role":"assistant","content":[` + content + `]}`
 }
 
-func textPart(text string) string {
+func outputText(text string) string {
 	return `{"type":"output_text","text":` + answer.Quote(text) + `,"annotations":[],"logprobs":[]}`
 }
 
 // whole is an answer that says text.
 func (s *speech) whole(text string) string {
-	return s.response("completed", message("msg_"+s.decision, "completed", textPart(text)), "")
+	return s.response("completed", message("msg_"+s.decision, "completed", outputText(text)), "")
 }
 
 // streamed are the events of whole.
@@ -75,9 +75,9 @@ func (s *speech) say(index int64, id, text string) {
 	at := `"output_index":` + strconv.FormatInt(index, 10)
 	part := `"item_id":` + answer.Quote(id) + `,` + at + `,"content_index":0`
 	s.event("response.output_item.added", at+`,"item":`+message(id, "in_progress", ""))
-	s.event("response.content_part.added", part+`,"part":`+textPart(""))
+	s.event("response.content_part.added", part+`,"part":`+outputText(""))
 	s.event("response.output_text.delta", part+`,"delta":`+answer.Quote(text)+`,"logprobs":[]`)
 	s.event("response.output_text.done", part+`,"text":`+answer.Quote(text)+`,"logprobs":[]`)
-	s.event("response.content_part.done", part+`,"part":`+textPart(text))
-	s.event("response.output_item.done", at+`,"item":`+message(id, "completed", textPart(text)))
+	s.event("response.content_part.done", part+`,"part":`+outputText(text))
+	s.event("response.output_item.done", at+`,"item":`+message(id, "completed", outputText(text)))
 }
