@@ -27,20 +27,20 @@ type spend struct {
 
 func newSpend(reg prometheus.Registerer) *spend {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "bartizan_extproc_llm_" + name, Help: help}, labels)
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		reg.MustRegister(c)
 		return c
 	}
 	return &spend{
-		turns:       counter("turns_total", "Requests to a model that clients made, each counted once however often it was tried.", "provider"),
-		tries:       counter("tries_total", "Requests to a model, each try of a turn counted.", "provider"),
-		tokens:      counter("tokens_total", "Tokens that providers counted. cache_read and cache_write are of input, reasoning is of output.", "provider", "model", "kind"),
-		cost:        counter("cost_microusd_total", "Cost of answers of models, in millionths of a US dollar, where it is known.", "provider", "model"),
-		unknown:     counter("cost_unknown_total", "Answers of models whose cost is not known, by the reason.", "provider", "model", "why"),
-		userTokens:  counter("user_tokens_total", "Tokens of input and output by user; beyond 256 users: other.", "user"),
-		userCost:    counter("user_cost_microusd_total", "Known cost by user; beyond 256 users: other.", "user"),
-		groupTokens: counter("group_tokens_total", "Tokens of input and output by the first group of the caller; beyond 256 groups: other.", "group"),
-		groupCost:   counter("group_cost_microusd_total", "Known cost by the first group of the caller; beyond 256 groups: other.", "group"),
+		turns:       counter("bartizan_extproc_llm_turns_total", "Requests to a model that clients made, each counted once however often it was tried.", "provider"),
+		tries:       counter("bartizan_extproc_llm_tries_total", "Requests to a model, each try of a turn counted.", "provider"),
+		tokens:      counter("bartizan_extproc_llm_tokens_total", "Tokens that providers counted. cache_read and cache_write are of input, reasoning is of output.", "provider", "model", "kind"),
+		cost:        counter("bartizan_extproc_llm_cost_microusd_total", "Cost of answers of models, in millionths of a US dollar, where it is known.", "provider", "model"),
+		unknown:     counter("bartizan_extproc_llm_cost_unknown_total", "Answers of models whose cost is not known, by the reason.", "provider", "model", "why"),
+		userTokens:  counter("bartizan_extproc_llm_user_tokens_total", "Tokens of input and output by user; beyond 256 users: other.", "user"),
+		userCost:    counter("bartizan_extproc_llm_user_cost_microusd_total", "Known cost by user; beyond 256 users: other.", "user"),
+		groupTokens: counter("bartizan_extproc_llm_group_tokens_total", "Tokens of input and output by the first group of the caller; beyond 256 groups: other.", "group"),
+		groupCost:   counter("bartizan_extproc_llm_group_cost_microusd_total", "Known cost by the first group of the caller; beyond 256 groups: other.", "group"),
 		models:      capped{limit: maxModels}, users: capped{limit: maxCallers}, groups: capped{limit: maxCallers},
 	}
 }
