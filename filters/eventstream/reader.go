@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"iter"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
@@ -24,7 +25,7 @@ const (
 )
 
 // ErrTooLarge says that a frame exceeds Limit.
-var ErrTooLarge = errors.New("frame exceeds the size limit")
+var ErrTooLarge = errors.New("a frame is larger than 8 MiB")
 
 var errLeft = errors.New("reader was left in the middle of a chunk")
 
@@ -44,8 +45,6 @@ type Frame struct {
 	Kind    Kind
 	Name    string // of the event or the exception; the code of an error
 	Payload []byte
-
-	headers eventstream.Headers
 }
 
 // Reader cuts a stream into frames. The zero value is ready.
@@ -110,10 +109,12 @@ func (r *Reader) size(b []byte) int {
 	}
 	n, headers := int64(binary.BigEndian.Uint32(b)), int64(binary.BigEndian.Uint32(b[4:]))
 	switch {
+	case crc32.ChecksumIEEE(b[:8]) != binary.BigEndian.Uint32(b[8:]):
+		r.err = errors.New("a frame is damaged: the checksum of its lengths is wrong")
 	case n > Limit:
 		r.err = ErrTooLarge
 	case n < overhead || headers > min(n-overhead, maxHeaders):
-		r.err = errors.New("frame with wrong lengths")
+		r.err = errors.New("a frame has wrong lengths")
 	}
 	return int(n)
 }
@@ -121,10 +122,10 @@ func (r *Reader) size(b []byte) int {
 func (r *Reader) parse(raw []byte) (Frame, error) {
 	m, err := r.decoder.Decode(bytes.NewReader(raw), r.payload)
 	if err != nil {
-		return Frame{}, fmt.Errorf("damaged frame: %w", err)
+		return Frame{}, fmt.Errorf("a frame is damaged: %w", err)
 	}
 	r.payload = keep(m.Payload)
-	f := Frame{Raw: raw, Payload: m.Payload, headers: m.Headers}
+	f := Frame{Raw: raw, Payload: m.Payload}
 	kind, ok := text(m.Headers, ":message-type")
 	f.Kind = Kind(kind)
 	named := true
@@ -137,7 +138,7 @@ func (r *Reader) parse(raw []byte) (Frame, error) {
 		f.Name, named = text(m.Headers, ":error-code")
 	}
 	if !ok || !named {
-		return Frame{}, errors.New("frame that does not say what it is")
+		return Frame{}, errors.New("a frame does not say what it is")
 	}
 	return f, nil
 }
@@ -155,8 +156,14 @@ func keep(b []byte) []byte {
 	return b[:0]
 }
 
-// With returns the frame with another payload.
-func (f Frame) With(payload []byte) []byte { return encode(f.headers, payload) }
+// Replace appends to dst a frame that was read (Frame.Raw), with another payload.
+func Replace(dst, raw, payload []byte) []byte {
+	m, err := eventstream.NewDecoder().Decode(bytes.NewReader(raw), nil)
+	if err != nil {
+		return dst // not reached: it was read before
+	}
+	return append(dst, encode(m.Headers, payload)...)
+}
 
 // Append adds a frame with a JSON payload to dst. The name is of at most 32 KiB.
 func Append(dst []byte, kind Kind, name string, payload []byte) []byte {

@@ -62,12 +62,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-func TestWith(t *testing.T) {
-	var r Reader
-	var out []byte
-	for f := range r.Feed(Append(nil, Event, "chunk", []byte("before"))) {
-		out = f.With([]byte("after, and longer"))
-	}
+func TestReplace(t *testing.T) {
+	out := Replace(nil, Append(nil, Event, "chunk", []byte("before")), []byte("after, and longer"))
 	if got, _, _ := feed(out); len(got) != 1 || got[0] != (heard{"event", "chunk", "after, and longer"}) {
 		t.Errorf("got %v", got)
 	}

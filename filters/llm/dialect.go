@@ -11,6 +11,7 @@ import (
 
 	"bartizan/filters"
 	"bartizan/filters/llm/anthropic"
+	"bartizan/filters/llm/bedrock"
 	"bartizan/filters/llm/gemini"
 	"bartizan/filters/llm/openai"
 )
@@ -88,6 +89,10 @@ func dialects() []Dialect {
 			Operations:   []Operation{{Name: "messages", Method: "POST", Path: "/v1/messages"}},
 		},
 		{
+			Name: "bedrock", Codec: bedrock.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
+			Operations: bedrockOperations(),
+		},
+		{
 			Name: "gemini", Codec: gemini.Codec{}, CredentialHeader: "x-goog-api-key",
 			Operations: geminiOperations(),
 		},
@@ -101,6 +106,14 @@ func dialects() []Dialect {
 			},
 		},
 	}
+}
+
+// bedrockOperations are named as in their paths. A model may be an ARN, in which slashes are.
+func bedrockOperations() (operations []Operation) {
+	for _, name := range []string{bedrock.Converse, bedrock.ConverseStream, bedrock.Invoke, bedrock.InvokeStream, bedrock.CountTokens} {
+		operations = append(operations, Operation{Name: name, Method: "POST", Path: "/model/{+model}/" + name})
+	}
+	return operations
 }
 
 // geminiOperations are the methods of a model, which are named as in their paths.

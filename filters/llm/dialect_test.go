@@ -10,7 +10,7 @@ import (
 )
 
 func TestDialects(t *testing.T) {
-	if diff := cmp.Diff([]string{"anthropic", "gemini", "openai"}, Dialects()); diff != "" {
+	if diff := cmp.Diff([]string{"anthropic", "bedrock", "gemini", "openai"}, Dialects()); diff != "" {
 		t.Error(diff)
 	}
 	for _, name := range Dialects() {

@@ -9,18 +9,9 @@ import (
 
 // DecodeRequest reads the body of a message request into x.LLM, x.Blocks and x.Claimed. After an error x is as before.
 func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
-	r := &reader{request.New(x, body)}
-	messages := false
-	for name := range r.Fields() {
-		switch string(name) {
-		case "messages":
-			messages = true
-			r.messages()
-		default:
-			r.member(string(name))
-		}
-	}
-	return r.Finish(x, messages)
+	b := request.New(x, body)
+	messages := Read(b)
+	return b.Finish(x, messages)
 }
 
 // reader reads one request.

@@ -75,10 +75,18 @@ func (s *events) framing() Framing {
 func (s *events) Write(p []byte) ([]byte, error) {
 	s.out = passing{p: p, split: s.framing().Buffered() > 0}
 	err := s.feed(p)
-	if s.framing().Err() != nil && err == nil {
-		err = unjudged("", "an event is larger than "+strconv.Itoa(sse.DefaultLimit>>20)+" MiB")
+	if why := s.framing().Err(); why != nil && err == nil {
+		err = s.broken(why)
 	}
 	return s.passed(err)
+}
+
+// broken is the error for a stream that the framing cannot cut further.
+func (s *events) broken(why error) error {
+	if s.other != nil {
+		return unjudged("", why.Error())
+	}
+	return unjudged("", "an event is larger than "+strconv.Itoa(sse.DefaultLimit>>20)+" MiB")
 }
 
 // feed reads the events of a chunk, up to the first that is bad. Through an interface the loop would cost memory.

@@ -11,12 +11,13 @@ import (
 	"testing"
 
 	"bartizan/filters"
+	"bartizan/filters/eventstream"
 	"bartizan/filters/sse"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-var mediaTypes = map[string]string{".json": "application/json", ".sse": "text/event-stream", ".txt": "text/plain"}
+var mediaTypes = map[string]string{".json": "application/json", ".sse": "text/event-stream", ".txt": "text/plain", ".frames": eventstream.MediaType}
 
 // answered is a golden's content.
 type answered struct {
@@ -113,8 +114,11 @@ func (s Suite) cuts(t *testing.T) {
 				if err != nil {
 					continue // the answer itself was bad: a sample of its own
 				}
-				if filepath.Ext(file) == ".sse" {
+				switch filepath.Ext(file) {
+				case ".sse":
 					got = lastEvent(t, got)
+				case ".frames":
+					got = lastFrame(t, got)
 				}
 				if !json.Valid(got) || !strings.Contains(string(got), `no \"such\"\nthing (rule p/r, decision id)`) {
 					t.Fatalf("cut at %d, the client reads %q", i, got)
@@ -158,13 +162,17 @@ func FuzzAnswer(f *testing.F, codec filters.Codec) { Suite{Codec: codec}.FuzzAns
 
 // FuzzAnswer is the function of that name.
 func (s Suite) FuzzAnswer(f *testing.F) {
+	streamed := ".sse"
 	for file, body := range s.samples(f, "answers") {
-		f.Add(body, uint16(len(body)/2), filepath.Ext(file) == ".sse")
+		if ext := filepath.Ext(file); ext == ".frames" {
+			streamed = ext
+		}
+		f.Add(body, uint16(len(body)/2), filepath.Ext(file) == streamed)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, at uint16, stream bool) {
 		name := "x.200.json"
 		if stream {
-			name = "x.200.sse"
+			name = "x.200" + streamed
 		}
 		i := int(at) % (len(body) + 1)
 		a, passedA := read(s.Codec, s.open(t, name), nil, body)

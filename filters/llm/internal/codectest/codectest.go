@@ -1,7 +1,7 @@
 // Package codectest holds codecs to their contract with data: whoever adds a dialect writes samples, not tests.
 //
-// In testdata of the package under test stand requests/NAME.json and answers/NAME.STATUS.EXT (json, sse or txt: the media
-// type); beside each a golden of what the codec makes of it, and refusals.golden, treated.golden and judged.golden. UPDATE_GOLDEN=1 rewrites them, and a golden
+// In testdata of the package under test stand requests/NAME.json and answers/NAME.STATUS.EXT (json, sse, frames or txt: the media
+// type; frames are written as text); beside each a golden of what the codec makes of it, and refusals.golden, treated.golden and judged.golden. UPDATE_GOLDEN=1 rewrites them, and a golden
 // without its sample fails. It is for tests only; its failures are the test's.
 package codectest
 
@@ -81,6 +81,9 @@ func (s Suite) samples(t testing.TB, dir string) map[string][]byte {
 		data, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if filepath.Ext(f) == ".frames" {
+			data = frames(t, data)
 		}
 		found[f] = data
 	}

@@ -175,7 +175,8 @@ func (s Suite) describeJudged(b *strings.Builder, title string, j judgement, bod
 	}
 	switch passed := describe([]byte(j.Passed), body); passed {
 	case "something else":
-		fmt.Fprintf(b, "passed:\n%s\n", j.Passed)
+		file, _, _ := strings.Cut(title, ":")
+		fmt.Fprintf(b, "passed:\n%s\n", readable(filepath.Ext(file), []byte(j.Passed)))
 	default:
 		fmt.Fprintf(b, "passed: %s\n", passed)
 	}

@@ -31,11 +31,16 @@ func (s Suite) refusals(t *testing.T) {
 		for _, h := range reply.Headers {
 			fmt.Fprintf(&b, "%s: %s\n", h.Name, h.Value)
 		}
+		ext := ".sse"
 		stream, err := s.Codec.Response(s.open(t, "x.200.sse"), nil)
+		if err != nil {
+			ext = ".frames"
+			stream, err = s.Codec.Response(s.open(t, "x.200.frames"), nil)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "\n%s\n-- in a stream\n%s", reply.Body, stream.Cut(r))
+		fmt.Fprintf(&b, "\n%s\n-- in a stream\n%s", reply.Body, readable(ext, stream.Cut(r)))
 	}
 	golden(t, s.path("refusals.golden"), []byte(b.String()))
 }
