@@ -115,7 +115,10 @@ func (r *reading) callPart(e *answer.Event, c *call, old *opened, begins bool) {
 			b.MediaType = "text/plain"
 		}
 		b.Origin, b.Name, b.CallID = filters.OriginToolCall, c.Name, c.ID
-		p.Begin = &answer.Part{Kind: answer.Call, Block: b, Call: len(r.x.Response.ToolCalls) - 1}
+		p.Begin = &answer.Part{Kind: answer.Call, Block: b, Call: -1}
+		if begins {
+			p.Begin.Call = len(r.x.Response.ToolCalls) - 1
+		}
 	case begins, c.odd:
 		p.Key = answer.Key{Part: -1 << 32}
 	}

@@ -70,7 +70,7 @@ const (
 type Part struct {
 	Kind  Kind
 	Block filters.Block // all but Data, Start and End
-	Call  int           // Call: its place in Response.ToolCalls
+	Call  int           // Call: its place in Response.ToolCalls; -1: it has none
 }
 
 // Piece is what one event says of one part, and then what becomes of it.

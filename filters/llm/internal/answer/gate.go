@@ -85,8 +85,8 @@ func (g *gate) abandon(p *part) error {
 	}
 	g.held -= len(p.content)
 	p.content, p.closed, p.fate = nil, true, Gone
-	if calls := g.x.Response.ToolCalls; p.Kind == Call && p.Call < len(calls) {
-		calls[p.Call].Withheld = true
+	if c := g.called(p); c != nil {
+		c.Withheld = true
 	}
 	return nil
 }
@@ -202,11 +202,19 @@ func (g *gate) close(p *part) error {
 	if err := p.settle(&block, d, g.x.ID); err != nil {
 		return err
 	}
-	if calls := g.x.Response.ToolCalls; p.Kind == Call && p.Call < len(calls) {
-		calls[p.Call].Withheld = p.fate == Told
+	if c := g.called(p); c != nil {
+		c.Withheld = p.fate == Told
 		if p.fate == Changed {
-			calls[p.Call].Arguments = Digest([]byte(p.text))
+			c.Arguments = Digest([]byte(p.text))
 		}
+	}
+	return nil
+}
+
+// called is what is recorded of a call; nil: nothing is.
+func (g *gate) called(p *part) *filters.ToolCall {
+	if calls := g.x.Response.ToolCalls; p.Kind == Call && p.Call >= 0 && p.Call < len(calls) {
+		return &calls[p.Call]
 	}
 	return nil
 }
