@@ -66,11 +66,17 @@ func (d *Decoder) Kind() Kind {
 
 // Text reads a string and returns it unescaped. It aliases the body where nothing was escaped, and is nil only after an error.
 func (d *Decoder) Text() []byte {
-	raw := d.expect("a string", '"')
-	if raw == nil {
-		return nil
+	if d.err == nil && d.peek() == '"' {
+		start := d.pos
+		text, end := d.textAt(start)
+		if d.accept(end); d.err != nil {
+			return nil
+		}
+		d.last = [2]int{start, end}
+		return text
 	}
-	return d.unescaped(raw[1 : len(raw)-1])
+	d.expect("a string", '"')
+	return nil
 }
 
 // String reads a string and copies it.

@@ -317,6 +317,17 @@ func TestOtherParser(t *testing.T) {
 	}
 }
 
+// TestLongTexts: texts that do not fit into the room that is left, wherever it ends, and many of them.
+func TestLongTexts(t *testing.T) {
+	for _, unit := range []string{`ab\n`, `x\u00e9`, `\\`, "é\\t", `\ud83d\ude00`, "plain text, and more of it \\n"} {
+		for _, n := range []int{leastRoom, roomSize, roomSize + leastRoom} {
+			for more := range 10 {
+				compare(t, []byte(`["`+strings.Repeat("-", more)+strings.Repeat(unit, n/len(unit))+`","`+strings.Repeat("p", more*400)+unit+`"]`))
+			}
+		}
+	}
+}
+
 // compare: what is accepted, and what every string and name says, is what jsontext makes of the same bytes.
 func compare(t *testing.T, body []byte) {
 	want, err := others(body)

@@ -77,14 +77,11 @@ func (d *Decoder) token(c byte) {
 			d.member(l, c)
 			return
 		}
-		l.named = false
-		if !l.object {
-			l.n++
-		}
 	}
 	end := 0
 	switch {
 	case c == '{', c == '[':
+		d.begun(l)
 		d.enter(c == '{')
 		return
 	case c == '"':
@@ -98,11 +95,32 @@ func (d *Decoder) token(c byte) {
 	default:
 		end = numberAt(d.body, d.pos)
 	}
+	d.accept(end)
+}
+
+// accept takes the scalar at pos as read, up to its end; 0: there is none.
+func (d *Decoder) accept(end int) {
 	if end == 0 {
 		d.syntax()
 		return
 	}
+	var l *level
+	if n := len(d.levels); n > 0 {
+		l = &d.levels[n-1]
+	}
+	d.begun(l)
 	d.pos, d.ready, d.whole = end, false, l == nil
+}
+
+// begun counts a value in the object or array that it stands in.
+func (d *Decoder) begun(in *level) {
+	if in == nil {
+		return
+	}
+	in.named = false
+	if !in.object {
+		in.n++
+	}
 }
 
 func (d *Decoder) enter(object bool) {
@@ -200,16 +218,20 @@ func stringAt(b []byte, i int) (end int, escapes bool) {
 
 const low, high = 0x0101010101010101, 0x8080808080808080
 
+// special marks what ends a run of plain bytes in a word: quotes, backslashes and control characters. The lowest bit that is set marks
+// the first of them; those above it may be wrong.
+func special(w uint64) uint64 {
+	quote, slash := w^('"'*low), w^('\\'*low)
+	return ((quote-low)&^quote | (slash-low)&^slash | (w-' '*low)&^w) & high
+}
+
 // plain passes over bytes of a string that stand for themselves, eight at a time: it stops at a quote, an escape or a control
 // character. wide collects what is not ASCII, and may count bytes that follow.
 func plain(b []byte, i int, wide uint64) (int, uint64) {
-	for ; i+8 <= len(b); i += 8 {
+	for ; i+word <= len(b); i += word {
 		w := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := w^('"'*low), w^('\\'*low)
-		// The lowest bit that is set marks the first byte that is zero after the xor, or below a space.
-		found := ((quote-low)&^quote | (slash-low)&^slash | (w-' '*low)&^w) & high
 		wide |= w & high
-		if found != 0 {
+		if found := special(w); found != 0 {
 			return i + bits.TrailingZeros64(found)/8, wide
 		}
 	}
@@ -256,8 +278,70 @@ func unitAt(b []byte) rune {
 	return r
 }
 
-// roomSize is how much room for unescaped texts is made at once, at most.
-const roomSize = 64 << 10
+const (
+	roomSize  = 128 << 10 // how much room for unescaped texts is made at once, at most
+	leastRoom = 4 << 10   // how much must be left where a text begins whose length is not known
+	word      = 8
+)
+
+// textAt reads the string at i in one go: what it stands for, and its end; 0 where there is none.
+func (d *Decoder) textAt(i int) (text []byte, end int) {
+	b, start := d.body, i+1
+	i, wide := plain(b, start, 0)
+	if i >= len(b) || b[i] != '\\' || i-start > leastRoom/2 {
+		if end, _ = stringAt(b, start-1); end == 0 {
+			return nil, 0
+		}
+		return d.unescaped(b[start : end-1]), end
+	}
+	if len(d.room) < leastRoom {
+		d.room = make([]byte, min(roomSize, len(b)-start)+leastRoom)
+	}
+	out := d.room
+	n := copy(out, b[start:i])
+	for n+2*word <= len(out) {
+		if b[i] == '\\' {
+			if i+1 < len(b) && short[b[i+1]] != 0 {
+				out[n] = short[b[i+1]]
+				n, i = n+1, i+2
+			} else if r, size := unicodeAt(b[i:]); size != 0 {
+				n, i = n+utf8.EncodeRune(out[n:], r), i+size
+			} else {
+				return nil, 0
+			}
+		}
+		for i+word <= len(b) && n+2*word <= len(out) { // copies a word, and goes back to what is special in it
+			w := binary.LittleEndian.Uint64(b[i:])
+			binary.LittleEndian.PutUint64(out[n:], w)
+			wide |= w & high
+			if found := special(w); found != 0 {
+				at := bits.TrailingZeros64(found) / 8
+				n, i = n+at, i+at
+				break
+			}
+			n, i = n+word, i+word
+		}
+		for ; i+word > len(b) && i < len(b) && n+2*word <= len(out) && b[i] != '"' && b[i] != '\\' && b[i] >= ' '; i++ {
+			out[n] = b[i]
+			wide |= uint64(b[i] & 0x80)
+			n++
+		}
+		switch {
+		case i >= len(b) || b[i] < ' ':
+			return nil, 0
+		case b[i] == '"':
+			if wide != 0 && !utf8.Valid(b[start:i]) {
+				return nil, 0
+			}
+			d.room = out[n:]
+			return out[:n:n], i + 1
+		}
+	}
+	if end, _ = stringAt(b, start-1); end == 0 { // it is longer than the room
+		return nil, 0
+	}
+	return d.unescaped(b[start : end-1]), end
+}
 
 // unescaped is what the valid string with the content inner stands for.
 func (d *Decoder) unescaped(inner []byte) []byte {
@@ -265,39 +349,22 @@ func (d *Decoder) unescaped(inner []byte) []byte {
 	if next < 0 {
 		return inner
 	}
-	const word = 8
-	if len(d.room) < len(inner)+word {
-		d.room = make([]byte, max(len(inner), min(roomSize, len(d.body)-d.pos))+word)
+	if len(d.room) < len(inner) {
+		d.room = make([]byte, max(len(inner), min(roomSize, len(d.body)-d.pos)))
 	}
-	out := d.room
-	n := copy(out, inner[:next])
-	for i := next; i < len(inner); {
-		if inner[i] == '\\' {
-			if out[n] = short[inner[i+1]]; out[n] != 0 {
-				n, i = n+1, i+2
-			} else {
-				r, size := unicodeAt(inner[i:])
-				n, i = n+utf8.EncodeRune(out[n:], r), i+size
-			}
+	out := d.room[:0]
+	for next >= 0 {
+		out = append(out, inner[:next]...)
+		r, n := rune(short[inner[next+1]]), 2
+		if r == 0 {
+			r, n = unicodeAt(inner[next:])
 		}
-		for i+word <= len(inner) { // copies a word, and goes back to the escape in it
-			w := binary.LittleEndian.Uint64(inner[i:])
-			binary.LittleEndian.PutUint64(out[n:], w)
-			slash := w ^ '\\'*low
-			if found := (slash - low) &^ slash & high; found != 0 {
-				at := bits.TrailingZeros64(found) / 8
-				n, i = n+at, i+at
-				break
-			}
-			n, i = n+word, i+word
-		}
-		for ; i < len(inner) && i+word > len(inner) && inner[i] != '\\'; i++ {
-			out[n] = inner[i]
-			n++
-		}
+		out, inner = utf8.AppendRune(out, r), inner[next+n:]
+		next = bytes.IndexByte(inner, '\\')
 	}
-	d.room = out[n:]
-	return out[:n:n]
+	out = append(out, inner...)
+	d.room = d.room[len(out):]
+	return out[:len(out):len(out)]
 }
 
 func literalAt(b []byte, i int, word string) int {
