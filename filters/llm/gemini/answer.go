@@ -42,6 +42,7 @@ type found struct {
 // ReadEvent reads a chunk, which is a whole GenerateContentResponse, or an error.
 func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 	f := found{Decoder: d, fields: &r.fields, tokens: r.tokens, said: r.said[:0]}
+	f.lenient = d.Kind() == '{' // below: a null, or something of a version to come
 	for name := range f.of(d) {
 		switch string(name) {
 		case "candidates":
@@ -67,13 +68,7 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 // ReadBody reads a GenerateContentResponse, what tokens were counted, or an error: no member means something else than in a chunk.
 func (r *reading) ReadBody(d *strictjson.Decoder, e *answer.Event) error { return r.ReadEvent(d, e) }
 
-// object yields the members of the object that is next. Where none is, there are none: a null, or something of a version to come.
-func (f *found) object() iter.Seq[[]byte] {
-	if f.Kind() != '{' {
-		return func(func([]byte) bool) { f.Skip() }
-	}
-	return f.of(f.Decoder)
-}
+func (f *found) object() iter.Seq[[]byte] { return f.of(f.Decoder) }
 
 func (f *found) each(one func()) { each(f.Decoder, one) }
 

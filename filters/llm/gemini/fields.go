@@ -12,31 +12,41 @@ const maxFields = 64
 
 // fields reads objects of the API, whose members may be spelt in two ways. The zero value is ready; it serves one body at a time.
 type fields struct {
-	seen [][]byte // the names of the objects that are being read, the innermost's last
+	lenient bool     // what is no object has no members, and is no error
+	seen    [][]byte // the names of the objects that are being read, the innermost's last
 }
 
 // of yields the members of an object by their names in camelCase, as strictjson.Decoder.Object does. A member that is null counts as
 // absent; two spellings of one name are an error.
 func (f *fields) of(d *strictjson.Decoder) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
+		if f.lenient && d.Kind() != '{' {
+			d.Skip()
+			return
+		}
 		first := len(f.seen)
-		defer func() { f.seen = f.seen[:first] }()
 		for name := range d.Object() {
-			name = camel(name)
-			switch {
-			case f.twice(first, name):
-				d.Fail("two spellings of one name")
-				return
-			case len(f.seen)-first == maxFields:
-				d.Fail("an object with more than 64 members")
-				return
-			}
-			f.seen = append(f.seen, name)
-			if !d.Null() && !yield(name) {
-				return
+			if name = f.spelt(d, first, name); name != nil && !d.Null() && !yield(name) {
+				break
 			}
 		}
+		f.seen = f.seen[:first]
 	}
+}
+
+// spelt is the name in camelCase, nil where it has been seen in the object whose names begin at first.
+func (f *fields) spelt(d *strictjson.Decoder, first int, name []byte) []byte {
+	name = camel(name)
+	switch {
+	case f.twice(first, name):
+		d.Fail("two spellings of one name")
+		return nil
+	case len(f.seen)-first == maxFields:
+		d.Fail("an object with more than 64 members")
+		return nil
+	}
+	f.seen = append(f.seen, name)
+	return name
 }
 
 func (f *fields) twice(first int, name []byte) bool {

@@ -99,6 +99,11 @@ func TestJudged(t *testing.T) {
 			want: []string{say(`{"text":"`+refused+`"}`, stop)},
 		},
 		{
+			name: "more than one thing in a part", withheld: 1,
+			in:   []string{say(`{"text":"AKIA1234","functionCall":{"name":"rm"},"executableCode":{"code":"AKIA1234"}},{"text":"b"}`, stop)},
+			want: []string{say(`{"text":"`+refused+`"},{"text":"b"}`, stop)},
+		},
+		{
 			name: "masked arguments",
 			in:   []string{say(`{"functionCall":{"name":"sh","args":{"c":"echo AKIA1234"}}}`, stop)},
 			want: []string{say(`{"functionCall":{"name":"sh","args":{"c":"echo [redacted]"}}}`, stop)},

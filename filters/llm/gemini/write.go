@@ -34,18 +34,22 @@ func (r *reading) lined(event []byte) []byte {
 // WriteBody writes a response with its parts changed: a text in the place of a call, and an empty one in that of what is gone, so that there
 // are as many parts as the model made.
 func (r *reading) WriteBody(e *answer.Event) []byte {
-	edits := e.Edits()
-	if len(edits) > 0 {
-		edits = append(edits, probabilities(e.Data)...)
-	}
+	edits := append(e.Edits(), probabilities(e.Data)...)
 	for i := range e.Pieces {
-		p := &e.Pieces[i]
-		if (p.Fate == answer.Told || p.Fate == answer.Gone) && p.Object != [2]int{} {
+		if p := &e.Pieces[i]; (p.Fate == answer.Told || p.Fate == answer.Gone) && p.Object != [2]int{} {
 			edits = append(edits, filters.Edit{Start: p.Object[0], End: p.Object[1], With: instead(e.Data[p.Object[0]:p.Object[1]], p.Text)})
 		}
 	}
-	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(a.Start, b.Start) })
-	return redact.Apply(e.Data, edits)
+	// A part may hold, against the API, more than one thing: what takes its place takes that of all of them, and a text that says something goes first.
+	slices.SortStableFunc(edits, func(a, b filters.Edit) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), cmp.Compare(len(b.With), len(a.With)))
+	})
+	end := 0
+	return redact.Apply(e.Data, slices.DeleteFunc(edits, func(edit filters.Edit) bool {
+		inside := edit.Start < end
+		end = max(end, edit.End)
+		return inside
+	}))
 }
 
 // instead is a part of text, with the signature of the thought that led to the part in whose place it stands: without it the provider
