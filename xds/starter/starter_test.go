@@ -26,7 +26,7 @@ func TestWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := loaded.Summary(); got != "1 listener, 2 providers, 0 MCP servers, 3 policies, 2 secrets" {
+		if got := loaded.Summary(); got != "1 listener, 2 providers, 0 MCP servers, 3 policies, 1 model access, 2 secrets" {
 			t.Error(got)
 		}
 		missing, err := loaded.WriteSecrets(t.TempDir(), func(string) (string, bool) { return "", false })

@@ -293,7 +293,7 @@ func flood(s string) *filters.Record {
 		r.Decision.Verdicts = append(r.Decision.Verdicts, v)
 		x := r.Exchange
 		x.Identity.Groups = append(x.Identity.Groups, s)
-		x.LLM.Declarations = append(x.LLM.Declarations, filters.Declaration{Kind: s, Name: s, URL: s})
+		x.LLM.Declarations = append(x.LLM.Declarations, filters.Declaration{Kind: s, Name: s, URL: s, Connector: s})
 		x.Response.ToolCalls = append(x.Response.ToolCalls, filters.ToolCall{ID: s, Name: s})
 	}
 	return r

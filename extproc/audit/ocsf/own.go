@@ -131,6 +131,7 @@ func (e *event) llm() {
 	list := e.open("declarations", '[')
 	for _, d := range l.Declarations[:min(len(l.Declarations), limitItems)] {
 		e.item()
+		e.str("connector", d.Connector, limitName)
 		e.str("kind", d.Kind, limitName)
 		e.str("name", d.Name, limitName)
 		e.str("url", cleanURL(d.URL), limitText)

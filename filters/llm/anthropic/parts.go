@@ -27,7 +27,8 @@ func placeOf(d *strictjson.Decoder) place {
 // blockSays is what a content block says of itself.
 type blockSays struct {
 	kind, id, name, toolUse string
-	text, input, content    place // text: text, thinking or data
+	of                      string // the server or the toolset that the tool belongs to
+	text, input, content    place  // text: text, thinking or data
 }
 
 // block reads a content block of the answer and notes a tool call, be it the caller's tool or the provider's. It is whole in a
@@ -46,6 +47,8 @@ func (f *found) block(d *strictjson.Decoder, whole bool) {
 			call.Name = answer.Name(d.MaybeText())
 		case "tool_use_id":
 			b.toolUse = answer.Name(d.MaybeText())
+		case "server_name", "toolset_name":
+			b.of = answer.Name(d.MaybeText())
 		case "input":
 			call.Arguments = answer.Digest(d.Value())
 			b.input = placeOf(d)
@@ -61,7 +64,7 @@ func (f *found) block(d *strictjson.Decoder, whole bool) {
 			f.citations(d)
 		}
 	}
-	if strings.HasSuffix(b.kind, "tool_use") {
+	if call.Name = toolName(b.of, call.Name); strings.HasSuffix(b.kind, "tool_use") {
 		f.calls = answer.AddToolCall(f.calls, call)
 	}
 	if f.parts.Judged && d.Err() == nil {
