@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bartizan/test/load/sample"
+	"bartizan/test/session"
 )
 
 // variant is what the load is sent to.
@@ -70,6 +71,11 @@ func fullPlan() plan {
 			{phase: quiet, workers: 16, rate: 15, duration: 4 * time.Second},
 			{phase: moderate, workers: 16, rate: 40, duration: 3 * time.Second},
 			{phase: saturated, workers: 8, duration: 3 * time.Second},
+		}},
+		{"session", "Turn 40 of a session, 1 MB in, 10 KB JSON out", sample.Path, session.Session{Client: session.ClaudeCode, Turns: 40, Bytes: 1 << 20}.Request(40), []load{
+			{phase: quiet, workers: 8, rate: 8, duration: 4 * time.Second},
+			{phase: moderate, workers: 8, rate: 20, duration: 3 * time.Second},
+			{phase: saturated, workers: 4, duration: 3 * time.Second},
 		}},
 		{"events", "1 KB in, a stream of 200 server-sent events out", sample.Path, sample.Small(true), []load{
 			// An event every 5 ms, as a fast model writes. The same run gives latencies and CPU time.
