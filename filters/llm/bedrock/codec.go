@@ -46,9 +46,9 @@ func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.R
 		return nil, &filters.BodyError{Kind: filters.RefusedUpstream, Message: "the provider's answer cannot be judged: Amazon Bedrock has no such streams"}
 	}
 	if invokes(x.Route.Operation) {
-		return answer.Judged(x, judge, &invoked{Dialect: anthropic.Answer(x), x: x})
+		return answer.New(x, judge, &invoked{Dialect: anthropic.Answer(x), x: x})
 	}
-	return answer.Judged(x, judge, &reading{x: x})
+	return answer.New(x, judge, &reading{x: x})
 }
 
 // DecodeRequest reads the body of a request into x.LLM and x.Blocks. After an error x is as before.

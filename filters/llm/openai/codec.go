@@ -30,7 +30,7 @@ func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.R
 	if isResponses(x) {
 		return responses.Codec{}.Response(x, judge)
 	}
-	return answer.Judged(x, judge, &reading{x: x})
+	return answer.New(x, judge, &reading{x: x})
 }
 
 // DecodeRequest reads the body of a request into x.LLM, x.Blocks and x.Claimed.UserID. After an error x is as before.

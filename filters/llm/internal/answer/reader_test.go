@@ -14,15 +14,17 @@ import (
 // dialect accepts any JSON.
 type dialect struct{}
 
-func (dialect) Event(d *strictjson.Decoder, _ []byte) error { return dialect{}.Body(d) }
-func (dialect) Body(d *strictjson.Decoder) error            { d.Skip(); return d.End() }
-func (dialect) CutEvent(filters.Refusal) []byte             { return []byte("data: \"cut\"\n\n") }
-func (dialect) CutBody(filters.Refusal) []byte              { return []byte(`"cut"`) }
+func (dialect) ReadEvent(d *strictjson.Decoder, e *Event) error { return dialect{}.ReadBody(d, e) }
+func (dialect) ReadBody(d *strictjson.Decoder, _ *Event) error  { d.Skip(); return d.End() }
+func (dialect) WriteEvent(dst []byte, e *Event) []byte          { return append(dst, e.Raw...) }
+func (dialect) WriteBody(e *Event) []byte                       { return e.Data }
+func (dialect) CutEvent(filters.Refusal) []byte                 { return []byte("data: \"cut\"\n\n") }
+func (dialect) CutBody(filters.Refusal) []byte                  { return []byte(`"cut"`) }
 
 func open(t *testing.T, status int, mediaType string) (*filters.Exchange, filters.ResponseReader) {
 	t.Helper()
 	x := &filters.Exchange{Response: filters.Response{Status: status, MediaType: mediaType}}
-	r, err := New(x, dialect{})
+	r, err := New(x, nil, dialect{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func TestKinds(t *testing.T) {
 		{500, "text/event-stream", true},
 	}
 	for _, tt := range tests {
-		_, err := New(&filters.Exchange{Response: filters.Response{Status: tt.status, MediaType: tt.mediaType}}, dialect{})
+		_, err := New(&filters.Exchange{Response: filters.Response{Status: tt.status, MediaType: tt.mediaType}}, nil, dialect{})
 		var be *filters.BodyError
 		if (err == nil) != tt.ok || err != nil && (!errors.As(err, &be) || be.Kind != filters.RefusedUpstream) {
 			t.Errorf("%d %q: %v", tt.status, tt.mediaType, err)

@@ -34,5 +34,5 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 
 // Response reads the answer to x.
 func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
-	return answer.Judged(x, judge, &reading{x: x})
+	return answer.New(x, judge, &reading{x: x})
 }
