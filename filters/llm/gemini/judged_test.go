@@ -80,23 +80,23 @@ func TestJudged(t *testing.T) {
 			want: []string{say(`{"text":"`+refused+`"},{"functionCall":{"name":"ls","args":{}}},{"text":"`+notice+`"}`, stop)},
 		},
 		{
-			name: "call in pieces", withheld: 1,
+			name: "call in pieces", hold: true, denied: true,
 			in: []string{
-				say(`{"function_call":{"name":"sh","will_continue":true}}`, ""),
+				say(`{"text":"a"}`, ""), say(`{"function_call":{"name":"sh","will_continue":true}}`, ""),
 				say(`{"function_call":{"partial_args":[{"json_path":"$.c","string_value":"rm -rf"}],"will_continue":true}}`, ""), say(`{"function_call":{}}`, stop),
 			},
-			want: []string{say(`{"text":"`+refused+`"}`, ""), say(`{"text":""}`, ""), say(`{"text":""}`, stop)},
+			want: []string{say(`{"text":"a"}`, ""), string(spoken(refused, "SAFETY", "m"))},
 		},
 		{
-			name: "call in pieces that are allowed",
+			name: "call in pieces that are allowed", hold: true,
 			in: []string{
 				say(`{"functionCall":{"name":"sh","willContinue":true}}`, ""), say(`{"functionCall":{"partialArgs":[{"stringValue":"ls"}]}}`, ""), say(``, stop),
 			},
 		},
 		{
-			name: "arguments beside others", withheld: 1,
+			name: "arguments beside others", hold: true, denied: true,
 			in:   []string{say(`{"functionCall":{"name":"sh","args":{"c":"rm -rf"},"partialArgs":[]}}`, stop)},
-			want: []string{say(`{"text":"`+refused+`"}`, stop)},
+			want: []string{string(spoken(refused, "SAFETY", "m"))},
 		},
 		{
 			name: "more than one thing in a part", withheld: 1,
@@ -143,7 +143,7 @@ func TestJudged(t *testing.T) {
 			want: []string{say(`{"text":"fine"},{"functionCall":{"name":"ls"}}`, ""), string(spoken(refused, "SAFETY", "m"))},
 		},
 		{
-			name: "cut off within a call", withheld: 1,
+			name: "cut off within a call", hold: true,
 			in:   []string{say(`{"text":"a"}`, ""), say(`{"functionCall":{"name":"sh","willContinue":true}}`, "")},
 			want: []string{say(`{"text":"a"}`, ""), say(`{"text":""}`, "")},
 		},

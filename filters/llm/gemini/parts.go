@@ -165,7 +165,10 @@ func (f *found) use(kind answer.Kind, origin filters.Origin, tool string) {
 	if !s.raw && contents > 0 {
 		s.part.Block.MediaType = "text/plain"
 	}
-	if s.call.Complete = s.flow == whole; s.call.Complete && !inPieces {
+	switch s.call.Complete = s.flow == whole; {
+	case inPieces, !s.call.Complete:
+		s.part.Kind = answer.Fixed // its pieces together are no JSON that could be changed
+	default:
 		s.call.Arguments = answer.Digest(content)
 	}
 	s.part.Block.Name, s.part.Block.CallID = s.call.Name, s.call.ID
@@ -183,7 +186,7 @@ func (r *reading) place(s *said, e *answer.Event) {
 		r.lines[s.candidate] = l
 	}
 	key := answer.Key{Group: s.candidate, Part: l.part}
-	goesOn := l.open != whole && (s.flow == l.open || l.open == running && s.part.Kind == answer.Call) && (l.open != running || s.call.Name == "")
+	goesOn := l.open != whole && (s.flow == l.open || l.open == running && s.isCall) && (l.open != running || s.call.Name == "")
 	if l.open != whole && !goesOn {
 		add(e, answer.Piece{Key: key, Close: true})
 		l.open = whole

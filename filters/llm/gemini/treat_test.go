@@ -31,7 +31,7 @@ func TestNotices(t *testing.T) {
 		{`{"contents":[{"parts":[]}],"tools":[{"functionDeclarations":[{"name":"f","parameters":{"a":"bad"}}]}]}`, ""},
 	}
 	for _, tt := range tests {
-		x := &filters.Exchange{Route: filters.Route{Operation: "generateContent"}, Request: filters.Request{Path: suite.Path}}
+		x := &filters.Exchange{Route: filters.Route{Operation: "generateContent"}, Request: filters.Request{Path: generating().Path}}
 		if err := (Codec{}).DecodeRequest(x, []byte(tt.body)); err != nil {
 			t.Fatal(err)
 		}
