@@ -100,7 +100,7 @@ func (m *Models) refusal(provider, model string, failure error) string {
 			return text + " " + a.Reason
 		}
 	}
-	return text + " Ask whoever keeps the ModelAccess documents of this gateway."
+	return text
 }
 
 // question asks for one caller; each expression is evaluated at most once.
