@@ -5,5 +5,5 @@
 // is a value: not to member names and not to numbers. What has no form that is still of its protocol is an error, never left as it
 // was: which forms a protocol has, its codec says.
 //
-// The package holds no state. The size of what it writes is bounded by five times that of what it reads.
+// A text that comes in pieces is masked by a [Stream], with the same result as the whole. The package itself holds no state. The size of what it writes is bounded by five times that of what it reads.
 package redact

@@ -2,10 +2,10 @@
 // 2026-10-21.
 //
 // It promises that every piece of content of a request becomes a block: what a type it does not know carries is kept whole as
-// JSON. Members it does not know are checked for their grammar and pass. Bodies are read and never rewritten. Of an answer it
-// reads usage, stop reason, tool calls and errors while the answer passes.
+// JSON. Members it does not know are checked for their grammar and pass. Of an answer it
+// reads usage, stop reason, tool calls and errors while the answer passes, part by part for the judge (package answer).
 //
-// It does not judge, and does not check what only the provider can: which models, types and values exist. A Codec holds
+// It does not check what only the provider can: which models, types and values exist. A Codec holds
 // nothing and is safe for concurrent use. What is wrong with a body is a *filters.BodyError.
 package anthropic
 

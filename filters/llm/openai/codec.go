@@ -2,11 +2,11 @@
 // speak too, and by package responses the Responses API (POST /v1/responses and what carries the same input).
 //
 // It promises that every piece of content of a request becomes a block: what a type it does not know carries is kept whole as
-// JSON. Members it does not know are checked for their grammar and pass. Bodies are read and never rewritten. Of an answer it
-// reads usage, finish reason, tool calls and errors while the answer passes. Streams report usage only where the request asks
+// JSON. Members it does not know are checked for their grammar and pass. Of an answer it
+// reads usage, finish reason, tool calls and errors while the answer passes, part by part for the judge (package answer). Streams report usage only where the request asks
 // for it (stream_options.include_usage).
 //
-// It does not judge, and does not check what only the provider can: which models, types and values exist. A Codec holds
+// It does not check what only the provider can: which models, types and values exist. A Codec holds
 // nothing and is safe for concurrent use. What is wrong with a body is a *filters.BodyError.
 package openai
 
