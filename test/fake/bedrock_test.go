@@ -3,6 +3,7 @@ package fake_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func conversed(t *testing.T, client *bedrockruntime.Client, model, text string) 
 // TestBedrock: AWS's own client reads every kind of answer.
 func TestBedrock(t *testing.T) {
 	v := faketest.Bedrock(t, fake.Options{Key: "k"})
-	ctx, client := t.Context(), faketest.BedrockClient(v.URL(), "k")
+	ctx, client := t.Context(), faketest.BedrockClient(v.URL(), "k", http.DefaultClient)
 	const profile = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-5-v1:0"
 	got, err := conversed(t, client, profile, `fake: say:"one two" thinking tool:read{"path":"/a"} usage:21,5`)
 	want := said{"one two", "The person wants an answer. I shall give one.", "read", `{"path":"/a"}`, "tool_use", 21, 5}
@@ -114,14 +115,14 @@ func TestBedrockErrors(t *testing.T) {
 		{"k", "error-event:throttlingException", "ThrottlingException"},
 		{"wrong", "", "UnrecognizedClientException"},
 	} {
-		_, err := conversed(t, faketest.BedrockClient(v.URL(), c.key), "m", "fake: "+c.script)
+		_, err := conversed(t, faketest.BedrockClient(v.URL(), c.key, http.DefaultClient), "m", "fake: "+c.script)
 		var api smithy.APIError
 		if !errors.As(err, &api) || api.ErrorCode() != c.code {
 			t.Errorf("%s: %v", c.script, err)
 		}
 	}
 	for _, script := range []string{"malformed:2 stream:5", "unknown:2 stream:5"} {
-		got, err := conversed(t, faketest.BedrockClient(v.URL(), "k"), "m", "fake: "+script)
+		got, err := conversed(t, faketest.BedrockClient(v.URL(), "k", http.DefaultClient), "m", "fake: "+script)
 		if (err == nil) != strings.HasPrefix(script, "unknown") {
 			t.Errorf("%s: %+v, error %v", script, got, err)
 		}

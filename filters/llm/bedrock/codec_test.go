@@ -198,18 +198,43 @@ func TestBodyWithinACount(t *testing.T) {
 // TestMessage: a refusal that is told as a message is a whole answer of the operation.
 func TestMessage(t *testing.T) {
 	why := filters.Refusal{Kind: filters.RefusedByPolicy, Message: "No.", Policy: "p", Rule: "r", DecisionID: "id", AsMessage: true}
-	for op, check := range map[string]func([]byte) error{Converse: wellFormed, ConverseStream: wellFormed} {
-		reply := Codec{}.Refuse(&filters.Exchange{Route: filters.Route{Operation: op}}, why)
-		if reply.Status != 200 || !bytes.Contains(reply.Body, []byte(why.Text())) {
-			t.Errorf("%s: %d %q", op, reply.Status, reply.Body)
+	for op, check := range map[string]func([]byte) error{Converse: wellFormed, ConverseStream: wellFormed, Invoke: unwrapped, InvokeStream: unwrapped} {
+		x := &filters.Exchange{Route: filters.Route{Operation: op}, LLM: &filters.LLM{Model: "m", Stream: streams(op)}}
+		reply := Codec{}.Refuse(x, why)
+		if err := check(reply.Body); err != nil || reply.Status != 200 || reply.Headers[0].Value == eventstream.MediaType != streams(op) {
+			t.Errorf("%s: %d %q, error %v", op, reply.Status, reply.Body, err)
 		}
-		if err := check(reply.Body); err != nil {
-			t.Errorf("%s: %v", op, err)
+		x.Response = filters.Response{Status: reply.Status, MediaType: reply.Headers[0].Value}
+		var said []byte
+		r, err := Codec{}.Response(x, listener(func(b filters.Block) { said = bytes.Clone(b.Data) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Write(reply.Body)
+		_, errClose := r.Close()
+		if errors.Join(err, errClose) != nil || string(said) != why.Text() || !x.Response.Complete || x.Response.StopReason != "end_turn" {
+			t.Errorf("%s: %q, %+v, error %v", op, said, x.Response, err)
 		}
 	}
-	if reply := (Codec{}).Refuse(&filters.Exchange{Route: filters.Route{Operation: CountTokens}}, why); reply.Status != 451 {
-		t.Errorf("counting: %d", reply.Status)
+	for _, x := range []*filters.Exchange{{Route: filters.Route{Operation: Converse}}, {Route: filters.Route{Operation: CountTokens}, LLM: &filters.LLM{}}} {
+		if reply := (Codec{}).Refuse(x, why); reply.Status != 451 {
+			t.Errorf("%s: %d", x.Route.Operation, reply.Status)
+		}
 	}
+}
+
+// listener hears the content of every part, and has nothing to say.
+type listener func(filters.Block)
+
+func (l listener) Judge(_ *filters.Exchange, _ filters.AnswerStage, blocks []filters.Block) (d filters.Decision) {
+	for _, b := range blocks {
+		l(b)
+	}
+	return d
+}
+
+func (listener) Expect(*filters.Exchange, *filters.Block) filters.Outlook {
+	return filters.Outlook{Content: true}
 }
 
 // TestNoServerSentEvents: a stream that Bedrock does not have is not let through.

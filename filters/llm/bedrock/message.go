@@ -26,18 +26,23 @@ func message(x *filters.Exchange, r filters.Refusal) (filters.Reply, bool) {
 		b = event(b, "messageStop", `{"stopReason":"end_turn"}`)
 		return asAnswer(r, eventstream.MediaType, event(b, "metadata", "{"+nothingUsed)), true
 	case Invoke:
-		reply := anthropic.Codec{}.Refuse(x, r)
-		return asAnswer(r, "application/json", reply.Body), reply.Status == http.StatusOK
+		return asAnswer(r, "application/json", asMessages(x, r)), true
 	case InvokeStream:
-		reply := anthropic.Codec{}.Refuse(x, r)
 		var b []byte
 		var events sse.Reader
-		for e := range events.Feed(reply.Body) {
+		for e := range events.Feed(asMessages(x, r)) {
 			b = append(b, chunk(e.Data)...)
 		}
-		return asAnswer(r, eventstream.MediaType, b), reply.Status == http.StatusOK
+		return asAnswer(r, eventstream.MediaType, b), true
 	}
 	return filters.Reply{}, false
+}
+
+// asMessages renders r as an answer of the Messages API.
+func asMessages(x *filters.Exchange, r filters.Refusal) []byte {
+	within := &filters.Exchange{LLM: x.LLM}
+	within.Route.Operation = "messages"
+	return anthropic.Codec{}.Refuse(within, r).Body
 }
 
 func event(dst []byte, name, payload string) []byte {

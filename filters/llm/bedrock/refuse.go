@@ -9,7 +9,7 @@ import (
 // Refuse renders r as an error answer: the type in a header, the message in the body, as AWS has it
 // (https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
 func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
-	if r.AsMessage {
+	if r.AsMessage && x.LLM != nil {
 		if reply, ok := message(x, r); ok {
 			return reply
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/smithy-go/auth/bearer"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -19,9 +20,9 @@ func Bedrock(tb testing.TB, o fake.Options) *fake.Vendor {
 }
 
 // BedrockClient is AWS's own client with an API key, which it sends in the clear too.
-func BedrockClient(url, key string) *bedrockruntime.Client {
+func BedrockClient(url, key string, through bedrockruntime.HTTPClient) *bedrockruntime.Client {
 	return bedrockruntime.New(bedrockruntime.Options{
-		Region: "us-east-1", BaseEndpoint: &url, AuthSchemePreference: []string{"httpBearerAuth"},
+		Region: "us-east-1", BaseEndpoint: &url, HTTPClient: through, Retryer: retry.NewStandard(), AuthSchemePreference: []string{"httpBearerAuth"},
 		BearerAuthTokenProvider: bearer.StaticTokenProvider{Token: bearer.Token{Value: key}}, BearerAuthSigner: overHTTP{},
 	})
 }
