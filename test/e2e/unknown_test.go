@@ -208,8 +208,8 @@ func TestOddHeaders(t *testing.T) {
 		{"an empty key", "", nil, "key"},
 		{"a key and an empty one", aliceKey, []string{"x-api-key:"}, "key"},
 		{"basic", aliceKey, []string{"authorization: Basic eDp5"}, "Bearer"},
-		{"unknown key", "sk-ant-somebody", nil, "not one of the gateway's virtual keys"},
-		{"the vendor's own key", vendorKey, nil, "not one of the gateway's virtual keys"},
+		{"unknown key", "bz-somebody", nil, "not one of the gateway's virtual keys"},
+		{"the vendor's own key", vendorKey, nil, "a key of Anthropic: the gateway takes no keys of providers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			name := tag()
