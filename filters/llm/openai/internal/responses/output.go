@@ -1,6 +1,8 @@
 package responses
 
 import (
+	"slices"
+
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/strictjson"
@@ -20,7 +22,7 @@ type output struct {
 
 // member is a member of an item that carries content.
 type member struct {
-	name string
+	name string // one of gives
 	filters.Span
 	text bool // a string, else any other value
 }
@@ -33,6 +35,9 @@ type content struct {
 	logprobs    filters.Span
 	annotations []filters.Span
 }
+
+// gives are the members of items that tell what came of a call, or something that is neither.
+var gives = [...]string{"output", "outputs", "results", "result", "error", "tools", "revised_prompt"}
 
 // readOutput reads one item. What it holds aliases the event.
 func readOutput(d *strictjson.Decoder) (o output) {
@@ -82,21 +87,18 @@ func (o *output) member(d *strictjson.Decoder, name []byte) {
 		if string(name) == "action" {
 			o.search = typeOf(o.data) == "search"
 		}
-	case "output", "outputs", "results", "result", "error", "tools", "revised_prompt":
+		if m.Start, m.End = d.Range(); kind != 'n' {
+			o.asks = append(o.asks, m)
+		}
+	default:
+		at := slices.Index(gives[:], string(name))
+		if at < 0 || kind == 'n' {
+			return
+		}
 		d.Skip()
-	default:
-		return
-	}
-	if kind == 'n' {
-		return
-	}
-	m.name = string(name)
-	m.Start, m.End = d.Range()
-	switch m.name {
-	case "output", "outputs", "results", "result", "error", "tools", "revised_prompt":
+		m.name = gives[at]
+		m.Start, m.End = d.Range()
 		o.gives = append(o.gives, m)
-	default:
-		o.asks = append(o.asks, m)
 	}
 }
 
