@@ -99,11 +99,6 @@ func (b *Bundle) Judge(x *filters.Exchange) (filters.Decision, filters.AnswerJud
 	return decision, answers
 }
 
-// Admits tells whether the caller of x may use a model at a provider; the error says why it could not be found out.
-func (b *Bundle) Admits(x *filters.Exchange, provider, model string) (bool, error) {
-	return b.models.Admits(x, provider, model)
-}
-
 // Memory is what a replica remembers of what it has seen. It outlives bundles, is bounded, and ends with the process.
 type Memory struct {
 	definitions *access.Memory // of MCP servers

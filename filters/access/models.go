@@ -68,12 +68,6 @@ func NewModels(docs []*ModelAccess, providers map[string]string) (*Models, manif
 // Warnings are what is allowed and hardly meant, sorted.
 func (m *Models) Warnings() manifest.Errors { return m.warnings }
 
-// Admits tells whether the caller of x may use a model at a provider. An expression that fails admits nothing; the error says so, and is
-// for the record.
-func (m *Models) Admits(x *filters.Exchange, provider, model string) (bool, error) {
-	return m.ask(x).admits(provider, model)
-}
-
 // Judge decides about all models that the request x names: each must be admitted. Where no document is there, all are.
 func (m *Models) Judge(x *filters.Exchange) filters.Decision {
 	if x.LLM == nil || len(m.access) == 0 {
@@ -112,18 +106,11 @@ type question struct {
 }
 
 func (m *Models) ask(x *filters.Exchange) *question {
-	q := &question{Models: m, about: map[*admission]bool{}}
-	if m.callers != nil {
-		q.caller = m.callers.NewActivation(x)
-	}
-	return q
+	return &question{Models: m, about: map[*admission]bool{}, caller: m.callers.NewActivation(x)}
 }
 
 // admits: one document that admits is enough.
 func (q *question) admits(provider, model string) (bool, error) {
-	if len(q.access) == 0 {
-		return true, nil
-	}
 	for _, a := range q.access {
 		if a.speaksOf(provider) && a.names(model) && q.isAbout(a) {
 			return true, nil
