@@ -116,8 +116,14 @@ func prompts(blocks []filters.Block) int {
 	return n
 }
 
-// saidByUser tells whether a block is of the conversation, not of what else counts as the user's, such as the form that he wants.
+// saidByUser tells whether a block is of the conversation, not of what else counts as the user's, such as the form that he wants, or what
+// clients tell in his name of the place where they run.
 func saidByUser(b *filters.Block) bool {
+	for _, start := range []string{"<environment_context>", "<user_instructions>", "<system-reminder>", "# AGENTS.md instructions"} {
+		if bytes.HasPrefix(b.Data, []byte(start)) {
+			return false
+		}
+	}
 	return b.Origin == filters.OriginUser &&
 		(strings.HasPrefix(b.Pointer, "/messages/") || strings.HasPrefix(b.Pointer, "/input") || strings.HasPrefix(b.Pointer, "/contents"))
 }

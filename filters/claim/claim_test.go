@@ -111,6 +111,8 @@ func TestTurn(t *testing.T) {
 		block(filters.OriginToolResult, "/messages/3/content/0/content"), block(filters.OriginUser, "/messages/3/content/1/text"),
 		block(filters.OriginAssistant, "/messages/4/content"), block(filters.OriginUser, "/messages/5/content"),
 		block(filters.OriginSystem, "/system"),
+		{Origin: filters.OriginUser, Pointer: "/messages/6/content/0", Data: []byte("<environment_context>\n  <cwd>/tmp</cwd>\n</environment_context>")},
+		block(filters.OriginUser, "/text/format"),
 	})
 	if got != 2 {
 		t.Errorf("turn %d, want 2", got)

@@ -50,6 +50,8 @@ func TestPublic(t *testing.T) {
 		{"openai", "gpt-5.5", filters.Usage{Input: 300_000, Output: 100}, 3_000_000 + 4500, ""},
 		{"openai", "gpt-5.5", filters.Usage{Input: 1000, Output: 100, Terms: "flex"}, 2500 + 1500, ""},
 		{"openai", "gpt-5.5", filters.Usage{Input: 1000, CacheCreation: 10, Output: 100}, 0, "no_price_for_cache_write"},
+		{"openai", "gpt-5.5", filters.Usage{Input: 1000, WebSearches: 2}, 5000 + 20000, ""},
+		{"openai", "gpt-4.1", filters.Usage{Input: 1000, WebSearches: 2}, 0, "no_price_for_web_search"},
 		{"openai", "gpt-5.4-mini", filters.Usage{Input: 1000, Terms: "priority"}, 0, NoTerms},
 		{"gemini", "gemini-3.8-flash", filters.Usage{Input: 1000, Output: 100}, 750 + 375, ""},
 		{"gemini", "gemini-3.1-pro-preview", filters.Usage{Input: 200_001, Output: 100}, 800_004 + 1800, ""},

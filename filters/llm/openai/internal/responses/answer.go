@@ -153,6 +153,8 @@ func (f *found) response(d *strictjson.Decoder, name []byte) {
 		object(d, kind, f.failure)
 	case "usage":
 		object(d, kind, f.count)
+	case "service_tier":
+		f.usage.Term(answer.Name(d.MaybeText()))
 	case "tool_usage":
 		object(d, kind, f.tools)
 	case "output":
