@@ -615,7 +615,9 @@ func (c *pinCmd) server(place *pin.Place) (pin.Server, error) {
 	if s.URL != "" {
 		return s, nil // a credential of the server is not for whoever answers there
 	}
-	s.URL = place.URL
+	if s.URL = place.URL; s.URL == "" {
+		return s, errors.New("this McpServer has no url, since only providers reach it: say where to ask with --url")
+	}
 	return s, place.Credential.Present(filepath.Join(c.State, "secrets"), s.Headers)
 }
 
