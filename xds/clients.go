@@ -25,6 +25,8 @@ func (l *Loaded) WriteClients(w io.Writer, at Listener, address string) error {
 			fmt.Fprintf(b, "\n  %s, with Claude Code:\n    env -u ANTHROPIC_API_KEY ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=<virtual key> claude\n", t.Name, url)
 		case "openai":
 			fmt.Fprintf(b, "\n  %s, with an OpenAI SDK:\n    export OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=<virtual key>\n", t.Name, url)
+		case "bedrock":
+			fmt.Fprintf(b, "\n  %s, with an AWS SDK:\n    export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=%s AWS_BEARER_TOKEN_BEDROCK=<virtual key>\n", t.Name, url)
 		case "gemini":
 			fmt.Fprintf(b, "\n  %s, with Gemini CLI or a Gen AI SDK:\n    export GOOGLE_GEMINI_BASE_URL=%s GEMINI_API_KEY=<virtual key>\n", t.Name, url)
 		case "mcp":

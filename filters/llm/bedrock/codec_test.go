@@ -237,6 +237,14 @@ func (listener) Expect(*filters.Exchange, *filters.Block) filters.Outlook {
 	return filters.Outlook{Content: true}
 }
 
+// TestNoQuery: a signature of another account has no way in.
+func TestNoQuery(t *testing.T) {
+	x := &filters.Exchange{Route: filters.Route{Operation: Converse}, Request: filters.Request{Path: "/aws/model/m/converse", Query: "X-Amz-Signature=y"}}
+	if err := (Codec{}).DecodeRequest(x, []byte(`{"messages":[]}`)); err == nil {
+		t.Error("no error")
+	}
+}
+
 // TestNoServerSentEvents: a stream that Bedrock does not have is not let through.
 func TestNoServerSentEvents(t *testing.T) {
 	x := &filters.Exchange{Route: filters.Route{Operation: ConverseStream}, Response: filters.Response{Status: 200, MediaType: "text/event-stream"}}
