@@ -31,7 +31,7 @@ type found struct {
 	items                                       []output // of the event one; of a response all
 	part                                        content
 	said                                        filters.Span // a text, or a piece of one
-	value                                       filters.Span // an annotation
+	value                                       filters.Span // an annotation, or what came of a call
 	logprobs                                    filters.Span
 	usage                                       filters.Usage
 	searches                                    int64 // that the provider counts; -1: it does not
@@ -94,9 +94,11 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 			start, end := d.Range()
 			f.said = filters.Span{Start: start, End: end}
 		}
-	case "delta", "text", "refusal", "arguments", "input", "command", "diff":
+	case "delta", "text", "refusal", "arguments", "input", "command", "diff", "output":
 		if kind == '"' {
 			f.said = spanOf(d)
+		} else if kind == '{' || kind == '[' {
+			f.value = spanOf(d)
 		}
 	}
 }

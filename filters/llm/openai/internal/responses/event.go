@@ -18,6 +18,7 @@ const (
 	callDelta               // of what a call asks for
 	callSaid                // all of that
 	callDraft               // of what a call asks for, in another shape than the item has it
+	givenDraft              // of what came of a call, likewise
 	annotation              // of a text
 )
 
@@ -51,6 +52,8 @@ func whatOf(kind []byte) what {
 	case "response.shell_call_command.added", "response.shell_call_command.delta", "response.shell_call_command.done",
 		"response.apply_patch_call_operation_diff.delta", "response.apply_patch_call_operation_diff.done":
 		return callDraft
+	case "response.shell_call_output_content.delta", "response.shell_call_output_content.done":
+		return givenDraft
 	case "response.output_text.annotation.added":
 		return annotation
 	}

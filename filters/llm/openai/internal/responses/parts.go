@@ -61,10 +61,11 @@ func (r *reading) pieces(f *found, e *answer.Event) {
 	case callSaid:
 		r.ends(e, ending{key: f.key(), at: f.said})
 	case callDraft:
-		r.draft(e, f.key(), f.said)
-	}
-	if len(e.Pieces) == 0 && f.what == nothing { // how a call goes is told of no call that is gone
-		r.draft(e, answer.Key{Part: f.output}, filters.Span{})
+		r.draft(e, f.key(), f.said, false)
+	case givenDraft:
+		r.draft(e, givenKey(f.output, "output"), f.value, true)
+	case nothing: // how a call goes is told of no call that is gone
+		r.draft(e, answer.Key{Part: f.output}, filters.Span{}, false)
 	}
 }
 
@@ -135,10 +136,10 @@ func (r *reading) ends(e *answer.Event, all ending) {
 	e.Add(p)
 }
 
-// draft notes what belongs to a call beside its content.
-func (r *reading) draft(e *answer.Event, key answer.Key, at filters.Span) {
+// draft notes what belongs to a call, or to what came of it, beside its content.
+func (r *reading) draft(e *answer.Event, key answer.Key, at filters.Span, raw bool) {
 	if state := r.parts[key]; state != nil {
-		e.Add(answer.Piece{Key: key, Start: at.Start, End: at.End, Draft: true, Repeat: state.closed})
+		e.Add(answer.Piece{Key: key, Start: at.Start, End: at.End, Raw: raw, Draft: true, Repeat: state.closed})
 	}
 }
 
@@ -154,6 +155,11 @@ func (r *reading) added(e *answer.Event, index int64, o *output) {
 		if m.End-m.Start > len("{}") {
 			r.given(e, index, o, m)
 		}
+	}
+	if isOutput(o.kind) && r.parts[givenKey(index, "output")] == nil {
+		key := givenKey(index, "output")
+		e.Add(answer.Piece{Key: key, Begin: r.givenPart(index, o, member{name: "output"})})
+		r.parts[key] = &progress{}
 	}
 	if !isCall(o.kind) {
 		return
@@ -192,8 +198,11 @@ func (r *reading) done(e *answer.Event, index int64, o *output, object filters.S
 
 // given reads what came of a call.
 func (r *reading) given(e *answer.Event, index int64, o *output, m member) {
-	key := answer.Key{Group: groupGiven + int64(slices.Index(gives[:], m.name)), Part: index}
-	r.ends(e, ending{key: key, part: r.givenPart(index, o, m), at: m.Span, raw: !m.text})
+	r.ends(e, ending{key: givenKey(index, m.name), part: r.givenPart(index, o, m), at: m.Span, raw: !m.text})
+}
+
+func givenKey(index int64, name string) answer.Key {
+	return answer.Key{Group: groupGiven + int64(slices.Index(gives[:], name)), Part: index}
 }
 
 // contents reads a part of a message or of reasoning that is whole, with what its text cites.
