@@ -148,7 +148,8 @@ func (d *Decoder) RangeSince(mark int) (start, end int) {
 
 // Pointer is the JSON pointer (RFC 6901) of the value, or the member name, that was read last. It is empty for the whole body.
 func (d *Decoder) Pointer() string {
-	var out []byte
+	var few [64]byte // most are short
+	out := few[:0]
 	for i := range d.levels {
 		switch l := &d.levels[i]; {
 		case l.n == 0:
