@@ -56,6 +56,10 @@ test-kubernetes: ## The Helm chart on a real Kubernetes node on this machine, as
 bench: build ## Bare Envoy, a no-op processor and Bartizan under the same load; rewrites test/load/RESULTS.md
 	$(GO) run ./test/load -bartizan $(BIN) -write test/load/RESULTS.md
 
+.PHONY: bench-llm
+bench-llm: build ## The same for long conversations and streams; rewrites test/load/RESULTS-llm.md
+	$(GO) run ./test/load -bartizan $(BIN) -only conversation,session,events -write test/load/RESULTS-llm.md
+
 .PHONY: bench-mcp
 bench-mcp: build ## The same for MCP alone: a tools/call, and a list of 1,000 tools; rewrites test/load/RESULTS-mcp.md
 	$(GO) run ./test/load -bartizan $(BIN) -only call,list -write test/load/RESULTS-mcp.md
