@@ -38,7 +38,7 @@ type AnswerStage int
 
 // The stages.
 const (
-	AnswerMessage AnswerStage = iota + 1 // mcp: one message with its blocks, by all rules
+	AnswerMessage AnswerStage = iota + 1 // mcp: one message with its blocks, by all rules; llm: the whole of an answer that is no model's
 	AnswerBegins                         // llm: nothing of the content has passed; no blocks
 	AnswerPart                           // llm: one block
 	AnswerEnds                           // llm: all of it has come, and its end has not passed; no blocks

@@ -24,7 +24,7 @@ type Route struct {
 	Surface   Surface
 	Target    string // the Provider or McpServer, by metadata.name
 	Dialect   string // llm: the wire format, such as "anthropic"; mcp: empty
-	Operation string // llm: such as "messages"; mcp: empty, since the body's method says it
+	Operation string // llm: such as "messages", or empty for what the Provider does not list, which is refused; mcp: empty, since the body's method says it
 	Aggregate bool   // mcp: the endpoint for all servers: what comes of it is judged where it meets each server
 }
 
@@ -176,12 +176,13 @@ type Block struct {
 	Origin    Origin
 	MediaType string // "text/plain", "application/pdf", ...
 	Pointer   string // JSON pointer (RFC 6901) to the value in the body
-	Name      string // tool_call, tool_result and tool_definition: the tool; of a result whose call is not in the body, the call's id
+	Name      string // tool_call, tool_result and tool_definition: the tool; of a result whose call is not in the body, the call's id; of an uploaded file its name, and of a field beside it the field's
 	CallID    string // tool_call and tool_result: the id that the model gave the call; empty where the protocol has none
 	Data      []byte // text as UTF-8 after JSON unescaping; binary content as sent (base64); application/json as it stands in the body
 	Start     int    // where the value at Pointer begins in the body, with its quotes
 	End       int    // and ends
 	Part      Span   // the content part that holds the value, in whose place one of another type may stand; zero: none may
+	Raw       bool   // the value is no JSON but bytes of the body as they are: a part of a multipart body, or a whole file
 	Signed    bool   // the value is signed or sealed by its provider, which would refuse another one in its place
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strconv"
+	"strings"
 
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -12,6 +13,7 @@ import (
 	"bartizan/extproc/audit"
 	"bartizan/extproc/audit/ocsf"
 	"bartizan/filters"
+	"bartizan/filters/llm"
 	"bartizan/filters/redact"
 )
 
@@ -38,6 +40,10 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	}
 	if !m.onBehalf(in) {
 		identity, refusal := identify(m.cfg.Bundle, in, readToken(req), m.at)
+		if route.Surface == filters.SurfaceLLM && route.Operation == "" {
+			m.x.Identity = identity
+			return m.unlisted()
+		}
 		if refusal != nil {
 			return m.Refuse(*refusal)
 		}
@@ -77,6 +83,17 @@ func (m *Machine) noRoute() Output {
 		Kind:    filters.RefusedUnknown,
 		Message: fmt.Sprintf("no route for %s %s: only operations that a Provider or McpServer lists are served", clip(m.x.Request.Method), clip(m.x.Request.Path)),
 	})
+}
+
+// unlisted answers what a Provider does not list, whoever asks.
+func (m *Machine) unlisted() Output {
+	q := &m.x.Request
+	what := fmt.Sprintf("%s %s is no operation of dialect %s that this gateway knows", clip(q.Method), clip(q.Path), m.x.Route.Dialect)
+	dialect, _ := llm.Lookup(m.x.Route.Dialect)
+	if op, known := dialect.At(q.Method, strings.TrimPrefix(q.Path, "/"+m.x.Route.Target)); known {
+		what = fmt.Sprintf("%s %s is the operation %s, which is not among those that the Provider %s lists", clip(q.Method), clip(q.Path), op.Name, m.x.Route.Target)
+	}
+	return m.Refuse(filters.Refusal{Kind: filters.RefusedUnknown, Message: what})
 }
 
 // hidden answers a caller who may not know of a server as if there were none. The record says what there was.

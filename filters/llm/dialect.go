@@ -13,6 +13,7 @@ import (
 	"bartizan/filters/llm/anthropic"
 	"bartizan/filters/llm/bedrock"
 	"bartizan/filters/llm/gemini"
+	"bartizan/filters/llm/internal/resource"
 	"bartizan/filters/llm/openai"
 )
 
@@ -28,7 +29,7 @@ type Dialect struct {
 
 // Operation is one call of a dialect that can be judged.
 type Operation struct {
-	Name   string // as Route.Operation
+	Name   string // as Route.Operation; groups of them begin with the same words, such as files.
 	Method string // the HTTP method
 	Path   string // below the provider's base URL; it may have variables: {model}, one segment; {+model}, one that may hold slashes written as %2F; {v1|v1beta}, one of these words
 }
@@ -84,42 +85,18 @@ func (d Dialect) Operation(name string) (Operation, bool) {
 func dialects() []Dialect {
 	return []Dialect{
 		{
-			Name: "anthropic", Codec: anthropic.Codec{}, CredentialHeader: "x-api-key",
+			Name: "anthropic", Codec: resource.Codec{Codec: anthropic.Codec{}}, CredentialHeader: "x-api-key",
 			Subscription: regexp.MustCompile(`^sk-ant-oat[0-9]{2}-[A-Za-z0-9_-]{16,512}$`), // as Claude Code sends after a login with claude.ai
-			Operations:   []Operation{{Name: "messages", Method: "POST", Path: "/v1/messages"}},
+			Operations:   anthropicOperations(),
 		},
 		{
 			Name: "bedrock", Codec: bedrock.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
 			Operations: bedrockOperations(),
 		},
+		{Name: "gemini", Codec: gemini.Codec{}, CredentialHeader: "x-goog-api-key", Operations: geminiOperations()},
 		{
-			Name: "gemini", Codec: gemini.Codec{}, CredentialHeader: "x-goog-api-key",
-			Operations: geminiOperations(),
-		},
-		{
-			Name: "openai", Codec: openai.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
-			Operations: []Operation{
-				{Name: "chat.completions", Method: "POST", Path: "/v1/chat/completions"},
-				{Name: "responses", Method: "POST", Path: "/v1/responses"},
-				{Name: "responses.input_tokens", Method: "POST", Path: "/v1/responses/input_tokens"},
-				{Name: "responses.compact", Method: "POST", Path: "/v1/responses/compact"},
-			},
+			Name: "openai", Codec: resource.Codec{Codec: openai.Codec{}}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
+			Operations: openAIOperations(),
 		},
 	}
-}
-
-// bedrockOperations are named as in their paths. A model may be an ARN, in which slashes are.
-func bedrockOperations() (operations []Operation) {
-	for _, name := range []string{bedrock.Converse, bedrock.ConverseStream, bedrock.Invoke, bedrock.InvokeStream, bedrock.CountTokens} {
-		operations = append(operations, Operation{Name: name, Method: "POST", Path: "/model/{+model}/" + name})
-	}
-	return operations
-}
-
-// geminiOperations are the methods of a model, which are named as in their paths.
-func geminiOperations() (operations []Operation) {
-	for _, name := range []string{"generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents", "batchGenerateContent"} {
-		operations = append(operations, Operation{Name: name, Method: "POST", Path: "/{v1|v1beta|v1alpha}/models/{model}:" + name})
-	}
-	return operations
 }

@@ -13,6 +13,7 @@ func TestDialects(t *testing.T) {
 	if diff := cmp.Diff([]string{"anthropic", "bedrock", "gemini", "openai"}, Dialects()); diff != "" {
 		t.Error(diff)
 	}
+	methods := []string{http.MethodPost, http.MethodGet, http.MethodDelete}
 	for _, name := range Dialects() {
 		d, ok := Lookup(name)
 		codec, found := Codec(name)
@@ -23,7 +24,7 @@ func TestDialects(t *testing.T) {
 			t.Errorf("%s: credential header %q", name, d.CredentialHeader)
 		}
 		for _, o := range d.Operations {
-			if got, ok := d.Operation(o.Name); !ok || got != o || !strings.HasPrefix(o.Path, "/") || o.Method != http.MethodPost {
+			if got, ok := d.Operation(o.Name); !ok || got != o || !strings.HasPrefix(o.Path, "/") || !slices.Contains(methods, o.Method) {
 				t.Errorf("%s: operation %+v", name, o)
 			}
 		}
@@ -37,7 +38,45 @@ func TestUnknown(t *testing.T) {
 		}
 	}
 	d, _ := Lookup("anthropic")
-	if _, ok := d.Operation("count_tokens"); ok {
-		t.Error("count_tokens is judged by nobody, and yet an operation")
+	if _, ok := d.Operation("complete"); ok {
+		t.Error("complete is judged by nobody, and yet an operation")
+	}
+}
+
+func TestMatch(t *testing.T) {
+	d, _ := Lookup("anthropic")
+	for pattern, want := range map[string]int{
+		"messages": 1, "messages.*": 7, "messages.batches.*": 6, "files.*": 5, "files": 0, "*": 0, ".*": 0, "files.x": 0, "mess*": 0, "": 0,
+	} {
+		if got := d.Match(pattern); len(got) != want {
+			t.Errorf("%s: %v", pattern, got)
+		}
+	}
+	if got := d.Groups(); !slices.Contains(got, "skills.versions.*") || !slices.Contains(got, "files.*") {
+		t.Errorf("groups %v", got)
+	}
+}
+
+// TestAt: each path with any words in the place of its variables is that of its operation and of no other.
+func TestAt(t *testing.T) {
+	for _, name := range Dialects() {
+		d, _ := Lookup(name)
+		for _, o := range d.Operations {
+			path := variables.ReplaceAllStringFunc(o.Path, func(v string) string {
+				word, _, _ := strings.Cut(strings.Trim(v, "{}"), "|") // one of the words, or the name of the variable
+				return word
+			})
+			if got, ok := d.At(o.Method, path); !ok || got != o {
+				t.Errorf("%s %s is %+v, want %s", o.Method, path, got, o.Name)
+			}
+			for _, other := range []string{path + "/", path + "/x", "/x" + path, path[1:]} {
+				if got, ok := d.At(o.Method, other); ok && got.Name == o.Name {
+					t.Errorf("%s is taken for %s", other, got.Name)
+				}
+			}
+			if got, ok := d.At("PATCH", path); ok {
+				t.Errorf("PATCH %s is %s", path, got.Name)
+			}
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"unicode/utf8"
 
 	"bartizan/filters"
 
@@ -75,6 +76,8 @@ func (e *editor) change(t filters.Treatment) (change, error) {
 		c.edit, ok = e.notice(b, t.Notice)
 	case b.Signed:
 		c.edit, ok = e.notice(b, string(Text(b.Data, t.Masks...)))
+	case b.Raw:
+		c.edit, ok = filters.Edit{Start: b.Start, End: b.End, With: Text(b.Data, t.Masks...)}, utf8.Valid(b.Data)
 	case isJSON(b) || IsText(e.body, b):
 		c.edit, ok = filters.Edit{Start: b.Start, End: b.End, With: mask(b, t.Masks)}, true
 	}
@@ -88,7 +91,7 @@ func (e *editor) change(t filters.Treatment) (change, error) {
 
 // IsText tells whether the block is the whole of a string in the body, in whose place another text can stand.
 func IsText(body []byte, b *filters.Block) bool {
-	if isJSON(b) || b.Start >= b.End || body[b.Start] != '"' {
+	if b.Raw || isJSON(b) || b.Start >= b.End || body[b.Start] != '"' {
 		return false
 	}
 	text, err := jsontext.AppendUnquote(nil, body[b.Start:b.End])

@@ -36,7 +36,7 @@ func Text(text []byte, masks ...*regexp.Regexp) []byte {
 
 // isJSON tells whether the block's data is a value as it stands in the body, and not a text that was unescaped: a text has lost its
 // quotes at least, whatever its media type says.
-func isJSON(b *filters.Block) bool { return b.End-b.Start == len(b.Data) }
+func isJSON(b *filters.Block) bool { return !b.Raw && b.End-b.Start == len(b.Data) }
 
 // mask returns the value of the block with its masks applied, as JSON.
 func mask(b *filters.Block, masks []*regexp.Regexp) []byte {

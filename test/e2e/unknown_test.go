@@ -23,6 +23,11 @@ func text(line, name, key string, headers []string, body string) string {
 func TestUnknownPaths(t *testing.T) {
 	w := shared
 	none := wanted{status: 404, protocol: "plain", says: "no route for", outcome: "deny", endedBy: "gateway", kind: "unknown"}
+	unlisted := func(says string) wanted {
+		return wanted{status: 404, protocol: "anthropic", says: says, outcome: "deny", endedBy: "gateway", kind: "unknown"}
+	}
+	unknown := unlisted("is no operation of dialect anthropic that this gateway knows")
+	openAI := wanted{status: 404, protocol: "openai", says: "POST /openai/v1/responses is ", outcome: "deny", endedBy: "gateway", kind: "unknown"}
 	slash := wanted{status: 400, protocol: "plain", says: "not a request that the gateway can read", outcome: "deny", endedBy: "envoy"}
 	for _, c := range []struct {
 		line string
@@ -31,42 +36,42 @@ func TestUnknownPaths(t *testing.T) {
 		{"POST / HTTP/1.1", none},
 		{"POST /v1/messages HTTP/1.1", none},
 		{"POST /anthropic HTTP/1.1", none},
-		{"POST /anthropic/v1/messages/ HTTP/1.1", none},
-		{"POST /anthropic/v1/messages/count_tokens?beta=true HTTP/1.1", none},
-		{"POST /anthropic/v1/messages/batches HTTP/1.1", none},
-		{"POST /anthropic/v1/messages;a=b HTTP/1.1", none},
-		{"POST /anthropic/v1/messages%20 HTTP/1.1", none},
-		{"POST /anthropic/v1/messages%3Fbeta HTTP/1.1", none},
+		{"POST /anthropic/v1/messages/ HTTP/1.1", unknown},
+		{"POST /anthropic/v1/messages/count_tokens?beta=true HTTP/1.1", unlisted("is the operation messages.count_tokens, which is not among those that the Provider anthropic lists")},
+		{"POST /anthropic/v1/messages/batches HTTP/1.1", unlisted("is the operation messages.batches.create")},
+		{"POST /anthropic/v1/messages;a=b HTTP/1.1", unknown},
+		{"POST /anthropic/v1/messages%20 HTTP/1.1", unknown},
+		{"POST /anthropic/v1/messages%3Fbeta HTTP/1.1", unknown},
 		{"POST /anthropic/v1/messages%00 HTTP/1.1", slash},
-		{"POST /anthropic/v1%2Fmessages HTTP/1.1", none},
-		{"POST /anthropic/v1%2fmessages HTTP/1.1", none},
-		{"POST /anthropic/v1%5Cmessages HTTP/1.1", none},
-		{"POST /anthropic/v1\\messages/x HTTP/1.1", none},
-		{"POST /anthropic/V1/messages HTTP/1.1", none},
+		{"POST /anthropic/v1%2Fmessages HTTP/1.1", unknown},
+		{"POST /anthropic/v1%2fmessages HTTP/1.1", unknown},
+		{"POST /anthropic/v1%5Cmessages HTTP/1.1", unknown},
+		{"POST /anthropic/v1\\messages/x HTTP/1.1", unknown},
+		{"POST /anthropic/V1/messages HTTP/1.1", unknown},
 		{"POST /Anthropic/v1/messages HTTP/1.1", none},
-		{"POST /anthropic/v1/complete HTTP/1.1", none},
-		{"POST /anthropic/v1/files HTTP/1.1", none},
-		{"GET /anthropic/v1/models HTTP/1.1", none},
-		{"GET /anthropic/v1/messages HTTP/1.1", none},
-		{"PUT /anthropic/v1/messages HTTP/1.1", none},
-		{"DELETE /anthropic/v1/messages HTTP/1.1", none},
-		{"HEAD /anthropic/api/hello HTTP/1.1", none},
-		{"OPTIONS /anthropic/v1/messages HTTP/1.1", none},
-		{"POST /openai/v1/responses HTTP/1.1", none},
+		{"POST /anthropic/v1/complete HTTP/1.1", unknown},
+		{"POST /anthropic/v1/files HTTP/1.1", unlisted("is the operation files.create")},
+		{"GET /anthropic/v1/models HTTP/1.1", unlisted("is the operation models.list")},
+		{"GET /anthropic/v1/messages HTTP/1.1", unknown},
+		{"PUT /anthropic/v1/messages HTTP/1.1", unknown},
+		{"DELETE /anthropic/v1/messages HTTP/1.1", unknown},
+		{"HEAD /anthropic/api/hello HTTP/1.1", unknown},
+		{"OPTIONS /anthropic/v1/messages HTTP/1.1", unknown},
+		{"POST /openai/v1/responses HTTP/1.1", openAI},
 		{"POST /mcp HTTP/1.1", none},
 		{"POST /mcp/ HTTP/1.1", none},
 		{"POST /mcp/warehouse/ HTTP/1.1", none},
 		{"POST /mcp/elsewhere HTTP/1.1", none},
 		{"POST /mcp/warehouse/.well-known/x HTTP/1.1", none},
 		{"PUT /mcp/warehouse HTTP/1.1", none},
-		{"POST /anthropic/v1/messages/../../x HTTP/1.1", none},
+		{"POST /anthropic/v1/messages/../../x HTTP/1.1", unknown},
 		{"POST /anthropic/v1/messages#x HTTP/1.1", slash},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			name := tag()
 			a := w.raw(t, text(c.line, name, aliceKey, nil, string(conversation(300))))
 			if strings.HasPrefix(c.line, "HEAD") { // an answer to HEAD has no body
-				a.body = `{"error":{"type":"unknown","message":"no route for"}}`
+				a.body = `{"type":"error","error":{"type":"not_found_error","message":"` + c.want.says + `"}}`
 			}
 			w.expect(t, name, a, c.want)
 		})
@@ -137,8 +142,9 @@ func TestServerRefusesGET(t *testing.T) {
 func TestUpgrades(t *testing.T) {
 	w := shared
 	for _, c := range []struct{ line, protocol, upgrade string }{
-		{"GET /openai/v1/responses", "plain", "websocket"},
-		{"GET /openai/v1/chat/completions", "plain", "websocket"},
+		{"GET /openai/v1/responses", "openai", "websocket"},
+		{"GET /openai/v1/chat/completions", "openai", "websocket"},
+		{"GET /elsewhere", "plain", "websocket"},
 		{"POST /openai/v1/chat/completions", "openai", "websocket"},
 		{"POST /anthropic/v1/messages", "anthropic", "websocket"},
 		{"GET /mcp/warehouse", "mcp", "websocket"},

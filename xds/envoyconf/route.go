@@ -1,6 +1,7 @@
 package envoyconf
 
 import (
+	"cmp"
 	"net"
 	"regexp"
 	"slices"
@@ -11,13 +12,16 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"bartizan/filters/llm"
 )
 
 // Route leads one path of the gateway to one path of an upstream.
 type Route struct {
 	Name     string    // the key of the bundle: extproc knows the route by it
 	Path     string    // on the gateway, without query: exact, or with variables, see [Route.variable]
-	Methods  []string  // admitted on it; others fall to [RouteNone]
+	Below    bool      // instead: all paths that begin with Path and that no other route names, of any method; extproc answers
+	Methods  []string  // admitted on it; others fall to a route that is Below, or to [RouteNone]
 	Upstream *Upstream // nil: extproc answers
 	Mount    string    // of a Path with variables: its beginning that Rewrite replaces
 	Rewrite  string    // path at the upstream; the query goes along
@@ -50,13 +54,14 @@ func Routes(routes []Route, requestBytes int64) *routev3.RouteConfiguration {
 }
 
 func (r Route) build() *routev3.Route {
-	route := &routev3.Route{
-		Name:   r.Name,
-		Match:  &routev3.RouteMatch{Headers: []*routev3.HeaderMatcher{methods(r.Methods)}},
-		Action: nowhere(),
+	route := &routev3.Route{Name: r.Name, Match: &routev3.RouteMatch{}, Action: nowhere()}
+	if r.Below {
+		route.Match.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: r.Path}
+		return route
 	}
+	route.Match.Headers = []*routev3.HeaderMatcher{methods(r.Methods)}
 	if r.variable() {
-		route.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(r.Path)}
+		route.Match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: llm.PathPattern(r.Path)}}
 	} else {
 		route.Match.PathSpecifier = &routev3.RouteMatch_Path{Path: r.Path}
 	}
@@ -87,44 +92,18 @@ func (r Route) build() *routev3.Route {
 // one of these words.
 func (r Route) variable() bool { return strings.Contains(r.Path, "{") }
 
-// exactFirst puts what is named before what is matched.
-func exactFirst(a, b Route) int {
+// exactFirst puts what is named before what is matched, and that before what is left.
+func exactFirst(a, b Route) int { return cmp.Compare(a.rank(), b.rank()) }
+
+func (r Route) rank() int {
 	switch {
-	case a.variable() == b.variable():
-		return 0
-	case b.variable():
-		return -1
-	default:
+	case r.Below:
+		return 2
+	case r.variable():
 		return 1
+	default:
+		return 0
 	}
-}
-
-var variables = regexp.MustCompile(`\{[^{}]*\}`)
-
-// What a variable matches. An upstream may take an escaped slash for one, and then the path for another.
-const (
-	anySegment   = `[^/]+`
-	plainSegment = `(?:[^/\\%]|%(?:[013-46-9A-Fa-f][0-9A-Fa-f]|2[0-9A-Ea-e]|5[0-9ABD-Fabd-f]))+` // neither %2F nor %5C
-)
-
-// expression matches a path with variables, whole.
-func expression(path string) *matcherv3.RegexMatcher {
-	var b strings.Builder
-	at := 0
-	for _, v := range variables.FindAllStringIndex(path, -1) {
-		b.WriteString(regexp.QuoteMeta(path[at:v[0]]))
-		switch name := path[v[0]+1 : v[1]-1]; {
-		case strings.Contains(name, "|"):
-			b.WriteString("(?:" + name + ")")
-		case strings.HasPrefix(name, "+"):
-			b.WriteString(anySegment)
-		default:
-			b.WriteString(plainSegment)
-		}
-		at = v[1]
-	}
-	b.WriteString(regexp.QuoteMeta(path[at:]))
-	return &matcherv3.RegexMatcher{Regex: b.String()}
 }
 
 // idle is how long nothing may move on the route.

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"slices"
 	"strings"
 
 	"bartizan/filters"
@@ -16,8 +15,8 @@ import (
 type providerSpec struct {
 	Position   manifest.Position `yaml:"-"`
 	Dialect    manifest.String   `yaml:"dialect"`
-	URL        manifest.String   `yaml:"url"` // its path, if any, stands before those of the operations
-	Operations []manifest.String `yaml:"operations"`
+	URL        manifest.String   `yaml:"url"`        // its path, if any, stands before those of the operations
+	Operations []manifest.String `yaml:"operations"` // each by its name, or those of a group, as in files.*
 	Credential *credentialSpec   `yaml:"credential"`
 	Prices     *pricesSpec       `yaml:"prices"`
 	Connectors manifest.String   `yaml:"connectors"` // MCP servers that it may connect to by itself: Registered (default), None, Any
@@ -113,13 +112,16 @@ func (c *checker) operations(spec providerSpec, dialect llm.Dialect) []llm.Opera
 	var found []llm.Operation
 	names := seen{}
 	for _, s := range spec.Operations {
-		i := slices.IndexFunc(dialect.Operations, func(op llm.Operation) bool { return op.Name == s.Value })
-		if i < 0 {
-			c.add(s.Errorf(manifest.Suggest(s.Value, operationNames(dialect)), "unknown operation of dialect %s", dialect.Name))
-			continue
+		matched := dialect.Match(s.Value)
+		if len(matched) == 0 {
+			c.add(s.Errorf(manifest.Suggest(s.Value, append(operationNames(dialect), dialect.Groups()...)), "unknown operation of dialect %s", dialect.Name))
 		}
-		c.add(names.twice(s, s.Value, "mention of this operation"))
-		found = append(found, dialect.Operations[i])
+		for _, op := range matched {
+			again := names.twice(s, op.Name, "mention of the operation "+op.Name)
+			if c.add(again); again == nil {
+				found = append(found, op)
+			}
+		}
 	}
 	return found
 }
@@ -136,6 +138,7 @@ func operationNames(d llm.Dialect) []string {
 // restrictions). What a caller sends in it is replaced.
 const organizationsHeader = "anthropic-allowed-org-ids"
 
+// routes are those of the operations that the Provider lists, and one for all other paths below its own, which are refused.
 func (p *provider) routes(g *gateway) (routes []*bundlepb.Route, conf []envoyconf.Route) {
 	for _, op := range p.operations {
 		r := &bundlepb.Route{
@@ -153,5 +156,6 @@ func (p *provider) routes(g *gateway) (routes []*bundlepb.Route, conf []envoycon
 		}
 		conf = append(conf, c)
 	}
-	return routes, conf
+	unlisted := &bundlepb.Route{Name: "llm/" + p.name, Surface: string(filters.SurfaceLLM), Target: p.name, Dialect: p.dialect.Name}
+	return append(routes, unlisted), append(conf, envoyconf.Route{Name: unlisted.Name, Path: "/" + p.name + "/", Below: true})
 }

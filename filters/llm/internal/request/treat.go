@@ -3,6 +3,7 @@ package request
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
@@ -14,7 +15,7 @@ import (
 // depends on the rule alone, and so on every later turn the same bytes stand in the place of the same block. Its forms, of which a block
 // gets the first that it has:
 //
-//   - a plain text: another text in its string;
+//   - a plain text: another text in its string, or in the place of the file;
 //   - content with a Part around it (an image, a document, what was kept whole): a part that holds the text;
 //   - what a tool is given or gives as an object of JSON, or as one written in a string: an object with the one member "notice".
 //
@@ -24,6 +25,8 @@ func Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment, par
 		isText := redact.IsText(body, b)
 		object := `{"notice":` + answer.Quote(text) + `}`
 		switch {
+		case b.Raw:
+			return filters.Edit{Start: b.Start, End: b.End, With: []byte(text)}, b.Origin == filters.OriginDocument && utf8.Valid(b.Data)
 		case isText && b.MediaType == "text/plain" && !b.Signed:
 			return redact.Quoted(b, text), true
 		case b.Part != (filters.Span{}):

@@ -1,0 +1,132 @@
+package resource
+
+import (
+	"bytes"
+	"strconv"
+
+	"bartizan/filters"
+	"bartizan/filters/redact"
+	"bartizan/filters/strictjson"
+)
+
+// MaxHeld is how much of an answer that rules read is held, in bytes.
+const MaxHeld = 32 << 20
+
+// Response returns the reader of the answer to x. Errors of the upstream are read by the dialect's codec.
+func (c Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
+	switch status := x.Response.Status; {
+	case !Is(x.Route.Operation), status >= 400:
+		return c.Codec.Response(x, judge)
+	case status < 200 || status >= 300:
+		return nil, unjudged("status " + strconv.Itoa(status) + " leads the caller elsewhere")
+	case x.Response.MediaType == "text/event-stream":
+		return nil, unjudged("a stream is no answer to this operation")
+	case judge == nil:
+		return &passing{x}, nil
+	default:
+		return &held{x: x, codec: c.Codec, judge: judge}, nil
+	}
+}
+
+func unjudged(message string) error {
+	return &filters.BodyError{Kind: filters.RefusedUpstream, Message: "the provider's answer cannot be judged: " + message}
+}
+
+// passing lets an answer pass that no rule is about.
+type passing struct{ x *filters.Exchange }
+
+func (p *passing) Write(b []byte) ([]byte, error) { return b, nil }
+
+func (p *passing) Close() ([]byte, error) {
+	p.x.Response.Complete = true
+	return nil, nil
+}
+
+// Cut has nothing to add: half a file cannot become an error.
+func (p *passing) Cut(filters.Refusal) []byte { return nil }
+
+// held keeps an answer until rules have read the whole of it.
+type held struct {
+	x     *filters.Exchange
+	codec filters.Codec
+	judge filters.AnswerJudge
+	body  []byte
+}
+
+func (h *held) Write(p []byte) ([]byte, error) {
+	if len(h.body)+len(p) > MaxHeld {
+		h.body = nil
+		return nil, unjudged("it is larger than " + strconv.Itoa(MaxHeld>>20) + " MiB")
+	}
+	h.body = append(h.body, p...)
+	return nil, nil
+}
+
+func (h *held) Close() ([]byte, error) {
+	blocks, err := h.blocks()
+	if err != nil {
+		return nil, err
+	}
+	d := h.judge.Judge(h.x, filters.AnswerMessage, blocks)
+	if d.Action >= filters.ActionDeny {
+		return nil, &filters.DeniedError{Verdict: *d.Deciding}
+	}
+	answer := filters.Exchange{Route: h.x.Route, Blocks: blocks}
+	if len(d.Treatments) > 0 {
+		if err := h.codec.Treat(&answer, h.body, d.Treatments); err != nil {
+			return nil, err
+		}
+	}
+	h.x.Response.Content.Add(blocks)
+	h.x.Response.Complete = true
+	return redact.Apply(h.body, answer.Edits), nil
+}
+
+// Cut is an error of the dialect: nothing has passed.
+func (h *held) Cut(r filters.Refusal) []byte { return h.codec.Refuse(h.x, r).Body }
+
+// blocks are the strings of an answer in JSON, and of each line of one in JSON Lines; of any other, its bytes.
+func (h *held) blocks() ([]filters.Block, error) {
+	role := filters.Block{Role: "assistant", Origin: filters.OriginAssistant}
+	if h.x.Response.MediaType == "application/json" {
+		r := newReader(h.codec, h.x, h.body)
+		r.value(role)
+		if err := r.End(); err != nil {
+			return nil, unjudged(err.Error())
+		}
+		return r.Blocks, nil
+	}
+	if len(h.body) == 0 {
+		return nil, nil
+	}
+	if found, ok := h.lines(role); ok {
+		return found, nil
+	}
+	return []filters.Block{{
+		Role: "assistant", Origin: filters.OriginDocument, MediaType: h.x.Response.MediaType, Data: h.body, End: len(h.body), Raw: true,
+	}}, nil
+}
+
+// lines says no to what is not JSON in every line.
+func (h *held) lines(block filters.Block) ([]filters.Block, bool) {
+	all := newPartsReader(h.codec, h.x)
+	at, n := 0, 0
+	for line := range bytes.Lines(h.body) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			if line[0] != '{' || strictjson.Validate(line) != nil {
+				return nil, false
+			}
+			r := newReader(h.codec, h.x, line)
+			r.value(block)
+			if r.End() != nil {
+				return nil, false
+			}
+			for _, b := range r.Blocks {
+				all.Add(place{at, "/" + strconv.Itoa(n)}.move(b))
+			}
+			n++
+		}
+		at += len(line)
+	}
+	return all.Blocks, n > 0 && all.Err() == nil
+}

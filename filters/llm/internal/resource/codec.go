@@ -1,0 +1,65 @@
+// Package resource reads the operations of model APIs beside the calls of models: files, uploads, batches, skills, lists of models,
+// stored answers, embeddings.
+//
+// It promises that whatever a request carries becomes a block: every string of a JSON body; every part of a multipart body, whole,
+// as a document with its media type and file name, or as a field with its name; and that a batch is read as the requests that it holds, each by
+// the codec of its dialect. Bodies of other media types are refused, and so is a multipart body that two readers may split in two ways.
+// What is packed within a document (an archive, a PDF) is not unpacked. An answer passes as it comes; where a rule is about answers it is held
+// whole, up to [MaxHeld] bytes, and judged: JSON and JSON Lines by their strings, anything else as one document.
+//
+// A Codec holds nothing and is safe for concurrent use. What is wrong with a body is a *filters.BodyError.
+package resource
+
+import (
+	"mime"
+	"strings"
+
+	"bartizan/filters"
+)
+
+// Codec is the codec of a dialect, for these operations too.
+type Codec struct {
+	filters.Codec // reads calls of models, treats blocks and refuses
+}
+
+// Is tells whether an operation is read here: by the last word of its name.
+func Is(operation string) bool {
+	switch operation[strings.LastIndexByte(operation, '.')+1:] {
+	case "create", "list", "retrieve", "content", "delete", "cancel", "complete", "parts", "results", "input_items", embeddings:
+		return true
+	}
+	return false
+}
+
+// Operations that carry calls of models, or their input.
+const (
+	embeddings   = "embeddings"
+	batchCreate  = "messages.batches.create"
+	uploadCreate = "uploads.create"
+)
+
+// DecodeRequest reads the body of a request into x. After an error x is as before.
+func (c Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
+	if !Is(x.Route.Operation) {
+		return c.Codec.DecodeRequest(x, body)
+	}
+	if len(body) == 0 {
+		return newPartsReader(c.Codec, x).finish(nil)
+	}
+	contentType := x.Request.Headers["content-type"]
+	mediaType, params, err := mime.ParseMediaType(contentType)
+	switch {
+	case contentType == "", err == nil && mediaType == "application/json":
+		r := newReader(c.Codec, x, body)
+		return r.finish(r.json())
+	case err == nil && mediaType == "multipart/form-data":
+		r := newPartsReader(c.Codec, x)
+		return r.finish(r.form(body, params["boundary"]))
+	default:
+		return malformed("", "want a body of application/json or multipart/form-data, with one content-type")
+	}
+}
+
+func malformed(pointer, message string) error {
+	return &filters.BodyError{Kind: filters.RefusedMalformed, Pointer: pointer, Message: message}
+}
