@@ -55,6 +55,9 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	if refusal := lacking(m.x.Identity, in, m.at); refusal != nil {
 		return m.Refuse(*refusal)
 	}
+	if refusal := m.overridden(in); refusal != nil {
+		return m.Refuse(*refusal)
+	}
 	if refusal := m.encoded(in.encoding); refusal != nil {
 		return m.Refuse(*refusal)
 	}
@@ -76,6 +79,16 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 		out.Admit += m.decoding() // at once: many that hold as much as this could wait for each other
 	}
 	return out
+}
+
+// overridden refuses what would make a provider carry out another method than the one that the route is of, as Google's APIs do.
+func (m *Machine) overridden(in headers) *filters.Refusal {
+	for _, name := range []string{"x-http-method-override", "x-http-method", "x-method-override"} {
+		if _, sent := in.rest[name]; sent && m.x.Route.Surface == filters.SurfaceLLM {
+			return &filters.Refusal{Kind: filters.RefusedMalformed, Message: "the header " + name + " is not taken here: it changes what a request means"}
+		}
+	}
+	return nil
 }
 
 func (m *Machine) noRoute() Output {

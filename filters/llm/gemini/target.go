@@ -11,10 +11,8 @@ import (
 // target reads from the address of the request which model it asks, and whether the answer is to be streamed. It refuses what would
 // make the provider read the request as another one than was judged.
 func target(x *filters.Exchange) (model string, stream bool, err error) {
-	for _, name := range []string{"x-http-method-override", "x-goog-fieldmask"} {
-		if _, sent := x.Request.Headers[name]; sent {
-			return "", false, malformed("", "the header "+name+" is not taken here: it changes what a request means")
-		}
+	if _, sent := x.Request.Headers["x-goog-fieldmask"]; sent {
+		return "", false, malformed("", "the header x-goog-fieldmask is not taken here: it leaves parts of the answer out")
 	}
 	_, model, _ = strings.Cut(x.Request.Path, "/models/")
 	model, _ = strings.CutSuffix(model, ":"+x.Route.Operation)

@@ -27,7 +27,6 @@ func TestAddress(t *testing.T) {
 		{"generateContent", "/gemini/v1/models/a:generateContent", "$httpHeaders=x", "", "", false},
 		{"generateContent", "/gemini/v1/models/a:generateContent", "fields=candidates", "", "", false},
 		{"generateContent", "/gemini/v1/models/a:generateContent", "alt=sse;key=x", "", "", false},
-		{"generateContent", "/gemini/v1/models/a:generateContent", "", "x-http-method-override", "", false},
 		{"generateContent", "/gemini/v1/models/a:generateContent", "", "x-goog-fieldmask", "", false},
 		{"generateContent", "/gemini/v1/models/a:countTokens:generateContent", "", "", "", false},
 		{"generateContent", "/gemini/v1/models/a%2Fb:generateContent", "", "", "", false},
