@@ -72,11 +72,29 @@ func (r *reader) member(name string) {
 	case "plugins": // of a router: web search, files, and others by their ids
 		r.plugins()
 	case "extra_body", "extra_headers", "extra_query": // read by servers that stand before the provider
-		r.Skip()
+		r.extra(name)
 		r.Declare(filters.Declaration{Kind: filters.DeclaresExtraBody, Name: name, Pointer: r.Pointer()})
 	case "prediction":
 		r.prediction()
 	}
+}
+
+// extra reads what a server may write over the rest of the body: what it names and switches on counts, and it is one block.
+func (r *reader) extra(field string) {
+	if field != "extra_body" || r.Kind() != '{' {
+		r.Skip()
+		return
+	}
+	first, mark := len(r.Blocks), r.Mark()
+	for name := range r.Object() {
+		switch string(name) {
+		case "model":
+			r.Model(string(r.MaybeText()))
+		case "models", "fallbacks", "plugins", "tools", "functions", "web_search_options":
+			r.member(string(name))
+		}
+	}
+	r.AddRest(first, mark, filters.Block{Role: "user", Origin: filters.OriginUser})
 }
 
 // plugins reads [{id, …}].
