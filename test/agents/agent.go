@@ -13,12 +13,13 @@ import (
 
 // agent is a program that is given one prompt, does what its model says, and ends.
 type agent struct {
-	name        string
-	throughGate bool // its model calls go through the gateway too
+	name     string
+	asks     int  // requests to models with which a turn begins
+	sessions bool // it says in which session it asks
 	// tool is how the agent names a tool of the MCP server to its model.
 	tool func(server, tool string) string
-	// prepare writes the agent's settings into home and returns its command.
-	prepare func(w *world, home, server, prompt string) (program string, args, env []string, err error)
+	// prepare writes the agent's settings into home and returns its command. again goes on with the session that home holds.
+	prepare func(w *world, home, server, prompt string, again bool) (program string, args, env []string, err error)
 }
 
 // turn bounds one run of an agent.
@@ -28,14 +29,18 @@ func agents(modules string) []agent {
 	bin := func(name string) string { return filepath.Join(modules, ".bin", name) }
 	return []agent{
 		{
-			name: "Claude Code", throughGate: true,
+			name: "Claude Code", asks: 1, sessions: true,
 			tool: func(server, tool string) string { return "mcp__" + server + "__" + tool },
-			prepare: func(w *world, home, server, prompt string) (string, []string, []string, error) {
+			prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
 				config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{server: map[string]any{
 					"type": "http", "url": w.fleet.URL + "/mcp/" + server, "headers": map[string]string{"Authorization": "Bearer " + virtualKey},
 				}}})
 				allowed := fmt.Sprintf("mcp__%[1]s__query_sales,mcp__%[1]s__update_sales", server)
-				return bin("claude"), []string{"-p", prompt, "--mcp-config", string(config), "--strict-mcp-config", "--allowedTools", allowed},
+				args := []string{"-p", prompt, "--mcp-config", string(config), "--strict-mcp-config", "--allowedTools", allowed}
+				if again {
+					args = append(args, "--continue")
+				}
+				return bin("claude"), args,
 					[]string{
 						"ANTHROPIC_BASE_URL=" + w.fleet.URL + "/anthropic", "ANTHROPIC_AUTH_TOKEN=" + virtualKey, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
 						"DISABLE_AUTOUPDATER=1", "CLAUDE_CONFIG_DIR=" + filepath.Join(home, ".claude"),
@@ -43,36 +48,44 @@ func agents(modules string) []agent {
 			},
 		},
 		{
-			name: "Codex",
+			name: "Codex", asks: 1, sessions: true,
 			tool: func(server, tool string) string { return "mcp__" + server + "/" + tool },
-			prepare: func(w *world, home, server, prompt string) (string, []string, []string, error) {
+			prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
 				config := fmt.Sprintf(`model = "gpt-5.5"
-model_provider = "fake"
-[model_providers.fake]
-name = "fake"
-base_url = "%s/v1"
+model_provider = "gateway"
+[model_providers.gateway]
+name = "gateway"
+base_url = "%s/openai/v1"
 wire_api = "responses"
-env_key = "FAKE_KEY"
+env_key = "BARTIZAN_KEY"
 [mcp_servers.%s]
 url = "%s/mcp/%s"
 bearer_token_env_var = "BARTIZAN_KEY"
 default_tools_approval_mode = "approve"
-`, w.responses.URL(), server, w.fleet.URL, server)
+`, w.fleet.URL, server, w.fleet.URL, server)
 				err := write(filepath.Join(home, ".codex", "config.toml"), config)
-				return bin("codex"), []string{"exec", "--skip-git-repo-check", prompt},
-					[]string{"CODEX_HOME=" + filepath.Join(home, ".codex"), "FAKE_KEY=" + vendorKey, "BARTIZAN_KEY=" + virtualKey}, err
+				args := []string{"exec", "--skip-git-repo-check"}
+				if again {
+					args = append(args, "resume", "--last")
+				}
+				return bin("codex"), append(args, prompt),
+					[]string{"CODEX_HOME=" + filepath.Join(home, ".codex"), "BARTIZAN_KEY=" + virtualKey}, err
 			},
 		},
 		{
-			name: "Gemini CLI",
+			name: "Gemini CLI", asks: 2, // it asks a small model first which one is to answer
 			tool: func(server, tool string) string { return "mcp_" + server + "_" + tool },
-			prepare: func(w *world, home, server, prompt string) (string, []string, []string, error) {
+			prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
 				settings := fmt.Sprintf(`{"security":{"auth":{"selectedType":"gemini-api-key"}},"privacy":{"usageStatisticsEnabled":false},
 "general":{"disableAutoUpdate":true},
 "mcpServers":{%q:{"httpUrl":"%s/mcp/%s","headers":{"Authorization":"Bearer %s"},"trust":true}}}`, server, w.fleet.URL, server, virtualKey)
 				err := write(filepath.Join(home, ".gemini", "settings.json"), settings)
-				return bin("gemini"), []string{"-p", prompt, "--approval-mode", "yolo"},
-					[]string{"GEMINI_API_KEY=" + vendorKey, "GOOGLE_GEMINI_BASE_URL=" + w.gemini.URL(), "GEMINI_CLI_TRUST_WORKSPACE=true"}, err
+				args := []string{"-p", prompt, "--approval-mode", "yolo"}
+				if again {
+					args = append(args, "--resume", "latest")
+				}
+				return bin("gemini"), args,
+					[]string{"GEMINI_API_KEY=" + virtualKey, "GOOGLE_GEMINI_BASE_URL=" + w.fleet.URL + "/gemini", "GEMINI_CLI_TRUST_WORKSPACE=true"}, err
 			},
 		},
 	}
@@ -88,13 +101,9 @@ func write(path, text string) error {
 // outside leads every request to another host to a port where nobody listens.
 var outside = []string{"HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9", "NO_PROXY=127.0.0.1,localhost"}
 
-// ask runs the agent once in a home of its own and returns what it printed.
-func (a agent) ask(ctx context.Context, w *world, server, prompt string) (string, error) {
-	home, err := os.MkdirTemp(w.folder, "home-")
-	if err != nil {
-		return "", err
-	}
-	program, args, own, err := a.prepare(w, home, server, prompt)
+// ask runs the agent once in a home of its own, which may hold a session to go on with, and returns what it printed.
+func (a agent) ask(ctx context.Context, w *world, home, server, prompt string, again bool) (string, error) {
+	program, args, own, err := a.prepare(w, home, server, prompt, again)
 	if err != nil {
 		return "", err
 	}

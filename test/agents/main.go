@@ -1,5 +1,5 @@
-// Agents runs the agents that people use, headless and from npm, with their tools behind the gateway: Claude Code (its model calls too),
-// Codex and Gemini CLI. It counts the tries of what is allowed and of what is refused, and looks whether the model got our words.
+// Agents runs the agents that people use, headless and from npm, with their models and their tools behind the gateway: Claude Code, Codex
+// and Gemini CLI. It counts the tries of what is allowed and of what is refused, and looks whether the person or the model got our words.
 //
 // The models are fakes that speak the vendors' wire formats; the MCP server is one on the official Go SDK, in both eras. Nothing reaches
 // any other host: every agent has a proxy that is not there. It ends with 1 if an agent needed more than one try, or lost our words.
@@ -50,9 +50,6 @@ func run(ctx context.Context) (failed int, err error) {
 	passed := 0
 	for _, a := range agents(modules) {
 		for _, s := range scenarios() {
-			if s.model && !a.throughGate {
-				continue
-			}
 			problem := w.play(ctx, a, s)
 			if problem == nil {
 				passed++

@@ -24,6 +24,7 @@ const (
 	reason   = "Analysts only read."
 	poisoned = "It gives orders."
 	prompted = "We do not ask that."
+	unasked  = "Nobody looks there."
 )
 
 // world is the gateway, the fake models and the MCP servers.
@@ -98,7 +99,22 @@ spec:
 apiVersion: bartizan/v1
 kind: Provider
 metadata: { name: anthropic }
-spec: { dialect: anthropic, url: %q, operations: [messages], credential: { secret: vendor } }
+spec: { dialect: anthropic, url: %q, operations: [messages], credential: { secret: vendor }, prices: { models: [{ model: "*", input: 1, output: 1 }] } }
+---
+apiVersion: bartizan/v1
+kind: Provider
+metadata: { name: openai }
+spec: { dialect: openai, url: %q, operations: [responses], credential: { secret: vendor }, prices: { models: [{ model: "*", input: 1, output: 1 }] } }
+---
+apiVersion: bartizan/v1
+kind: Provider
+metadata: { name: gemini }
+spec:
+  dialect: gemini
+  url: %q
+  operations: [generateContent, streamGenerateContent]
+  credential: { secret: vendor }
+  prices: { models: [{ model: "*", input: 1, output: 1 }] }
 ---
 apiVersion: bartizan/v1
 kind: McpServer
@@ -117,6 +133,7 @@ spec:
   surface: llm
   rules:
     - { name: asked, expression: "llm.blocks.exists(b, b.origin == 'user' && b.text.contains('FORBIDDEN'))", action: deny, reason: %q }
+    - { name: unasked, expression: "call.name.contains('query_sales') && has(call.input.region) && call.input.region == 'SECRET'", action: deny, reason: %q }
 ---
 apiVersion: bartizan/v1
 kind: Policy
@@ -126,7 +143,8 @@ spec:
   rules:
     - { name: read-only, on: [tools/call], expression: "!mcp.tool.annotations.readOnlyHint", action: deny, reason: %q }
     - { name: poison, expression: "block.origin == 'tool_result' && block.text.contains('IGNORE ALL PREVIOUS')", action: quarantine, reason: %q }
-`, sha256.Sum256([]byte(virtualKey)), w.anthropic.URL(), w.sessions.URL()+fake.MCPPath, w.stateless.URL()+fake.MCPPath, prompted, reason, poisoned)
+`, sha256.Sum256([]byte(virtualKey)), w.anthropic.URL(), w.responses.URL(), w.gemini.URL(), w.sessions.URL()+fake.MCPPath, w.stateless.URL()+fake.MCPPath,
+		prompted, unasked, reason, poisoned)
 }
 
 func (w *world) close() error {
