@@ -95,9 +95,10 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 			f.said = filters.Span{Start: start, End: end}
 		}
 	case "delta", "text", "refusal", "arguments", "input", "command", "diff", "output":
-		if kind == '"' {
+		switch kind {
+		case '"':
 			f.said = spanOf(d)
-		} else if kind == '{' || kind == '[' {
+		case '{', '[':
 			f.value = spanOf(d)
 		}
 	}
