@@ -131,7 +131,7 @@ func (m *matcher) step(s *Stream, prev, r rune, width int) {
 		}
 	}
 	if !cut && !m.matched {
-		m.follow(over, thread{pc: uint32(m.prog.Start), start: m.at, group: -1, until: -1}) //nolint:gosec // G115: an index
+		m.follow(over, thread{pc: uint32(m.prog.Start), start: m.at, group: -1, until: -1})
 	}
 	m.threads, m.next = m.next, m.threads
 }
@@ -159,7 +159,7 @@ func (m *matcher) follow(over *step, t thread) bool {
 			t.pc = i.Arg
 			continue
 		case syntax.InstEmptyWidth:
-			if syntax.EmptyOp(i.Arg)&^over.holds != 0 { //nolint:gosec // G115: eight bits
+			if syntax.EmptyOp(i.Arg)&^over.holds != 0 {
 				return false
 			}
 		case syntax.InstCapture:
