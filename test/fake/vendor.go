@@ -148,6 +148,11 @@ func (v *Vendor) answerSide(w http.ResponseWriter, r *http.Request, body []byte,
 		io.WriteString(w, out)
 		return
 	}
+	if out, mediaType, ok := stored(r.Method, r.URL.Path); ok {
+		w.Header().Set("Content-Type", mediaType)
+		io.WriteString(w, out)
+		return
+	}
 	v.refuse(w, http.StatusNotFound, "no such path: "+r.URL.Path, id)
 }
 
