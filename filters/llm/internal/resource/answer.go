@@ -12,10 +12,10 @@ import (
 // MaxHeld is how much of an answer that rules read is held, in bytes.
 const MaxHeld = 32 << 20
 
-// Response returns the reader of the answer to x. Errors of the upstream are read by the dialect's codec.
+// Response returns the reader of the answer to x. Errors of the upstream, and what counts tokens, are read by the dialect's codec.
 func (c Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
 	switch status := x.Response.Status; {
-	case !Is(x.Route.Operation), status >= 400:
+	case !Is(x.Route.Operation), x.Route.Operation == embeddings, status >= 400:
 		return c.Codec.Response(x, judge)
 	case status < 200 || status >= 300:
 		return nil, unjudged("status " + strconv.Itoa(status) + " leads the caller elsewhere")

@@ -10,6 +10,7 @@ import (
 	"bartizan/filters"
 	"bartizan/filters/llm/anthropic"
 	"bartizan/filters/llm/internal/resource"
+	"bartizan/filters/llm/openai"
 )
 
 // rules deny an answer that holds a word, and mask keys.
@@ -109,6 +110,22 @@ func TestNoRule(t *testing.T) {
 		if _, err := (resource.Codec{Codec: anthropic.Codec{}}).Response(x, nil); err == nil {
 			t.Errorf("status %d passes", status)
 		}
+	}
+}
+
+// TestEmbeddings: what costs is counted.
+func TestEmbeddings(t *testing.T) {
+	x := exchange("embeddings", "")
+	x.Response = filters.Response{Status: 200, MediaType: "application/json"}
+	r, err := resource.Codec{Codec: openai.Codec{}}.Response(x, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Write([]byte(`{"object":"list","data":[{"embedding":[0.1]}],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Close(); err != nil || x.Response.Usage.Input != 7 || x.Response.Model != "m" {
+		t.Errorf("error %v, %+v", err, x.Response)
 	}
 }
 

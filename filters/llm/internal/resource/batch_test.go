@@ -69,6 +69,9 @@ file file-1 at /input_file_id
 				t.Fatal(err)
 			}
 			inPlace(t, c.body, x.Blocks)
+			if class := x.Claimed.Class; class != "" && c.operation != "embeddings" {
+				t.Errorf("class %q: tokens would be missed", class)
+			}
 			if diff := cmp.Diff(c.want, summary(x)); diff != "" {
 				t.Error(diff)
 			}

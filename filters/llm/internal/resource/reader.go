@@ -37,7 +37,11 @@ func (r *reader) finish(err error) error {
 	case r.x.Route.Operation == embeddings && r.LLM.Model == "":
 		return malformed("/model", "want the name of a model")
 	}
-	return r.Fill(r.x)
+	err = r.Fill(r.x)
+	if claimed := &r.x.Claimed; err == nil && r.x.Route.Operation != embeddings {
+		claimed.Class, claimed.ClassDerived, claimed.Turn = "", false, 0 // this is no call of a model: it has none, and counts no tokens
+	}
+	return err
 }
 
 // json reads the whole body as JSON.
