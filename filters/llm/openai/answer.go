@@ -65,10 +65,15 @@ func (r *reading) ReadBody(d *strictjson.Decoder, e *answer.Event) error {
 // read reads a completion, a chunk or an error: no member means different things in them.
 func (r *reading) read(d *strictjson.Decoder, e *answer.Event) error {
 	f := found{usage: r.x.Response.Usage, parts: e}
+	var object, typ string
 	for name := range d.Object() {
 		switch kind := d.Kind(); string(name) {
 		case "model":
 			answer.SetName(&f.model, d.MaybeText())
+		case "object":
+			answer.SetName(&object, d.MaybeText())
+		case "type":
+			answer.SetName(&typ, d.MaybeText())
 		case "choices":
 			f.choices(d, kind)
 		case "usage":
@@ -81,6 +86,9 @@ func (r *reading) read(d *strictjson.Decoder, e *answer.Event) error {
 	}
 	if err := d.End(); err != nil {
 		return err
+	}
+	if object == "error" && f.err == "" {
+		f.err = typ // as vLLM answers: the error itself, with nothing around it
 	}
 	r.apply(&f)
 	return nil
