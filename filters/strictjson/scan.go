@@ -79,18 +79,18 @@ func (d *Decoder) token(c byte) {
 		}
 	}
 	end := 0
-	switch {
-	case c == '{', c == '[':
+	switch c {
+	case '{', '[':
 		d.begun(l)
 		d.enter(c == '{')
 		return
-	case c == '"':
+	case '"':
 		end, _ = stringAt(d.body, d.pos)
-	case c == 't':
+	case 't':
 		end = literalAt(d.body, d.pos, "true")
-	case c == 'f':
+	case 'f':
 		end = literalAt(d.body, d.pos, "false")
-	case c == 'n':
+	case 'n':
 		end = literalAt(d.body, d.pos, "null")
 	default:
 		end = numberAt(d.body, d.pos)

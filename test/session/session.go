@@ -26,8 +26,8 @@ type Session struct {
 	Client Client
 	Turns  int
 	Bytes  int    // of the last request, about
-	Poison string // stands at the end of the result that comes with turn PoisonAt
-	At     int
+	Poison string // stands at the end of a result
+	At     int    // the turn that brings it
 }
 
 const mark = `,"cache_control":{"type":"ephemeral"}`
