@@ -256,9 +256,9 @@ func (w bedrocked) raw(t *testing.T) {
 		{"/bedrock/model/m/converse", "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=y", hello, 403, "AccessDeniedException", "AWS_BEARER_TOKEN_BEDROCK"},
 		{"/bedrock/model/..%2F..%2Fx/converse", "Bearer " + aliceKey, hello, 400, "ValidationException", "the path does not name a model"},
 		{"/bedrock/model/m/converse?X-Amz-Signature=y", "Bearer " + aliceKey, hello, 400, "ValidationException", "no query is taken here"},
-		{"/bedrock/model/a/b/converse", "Bearer " + aliceKey, hello, 404, "", "no route"},
+		{"/bedrock/model/a/b/converse", "Bearer " + aliceKey, hello, 404, "ResourceNotFoundException", "is no operation of dialect bedrock"},
 		{"/bedrock/model/m/invoke", "Bearer " + aliceKey, `{"inputText":"hello"}`, 400, "ValidationException", "use converse for other models"},
-		{"/bedrock/model/m/apply", "Bearer " + aliceKey, hello, 404, "", "no route"},
+		{"/bedrock/model/m/apply", "Bearer " + aliceKey, hello, 404, "ResourceNotFoundException", "is no operation of dialect bedrock"},
 	} {
 		before := len(w.vendor.Requests())
 		req := w.post(t, c.path, "", c.body)

@@ -245,10 +245,10 @@ func (w *world) geminiRaw(t *testing.T, vendor *fake.Vendor) {
 		{path + "?key=" + aliceKey, `{"contents":[]}`, 401, "the address holds a key"},
 		{path + "?$httpHeaders=x", `{"contents":[]}`, 400, "is not taken here"},
 		{"/gemini/v1beta/models/" + geminiModel + ":streamGenerateContent", `{"contents":[]}`, 400, "?alt=sse"},
-		{"/gemini/v1beta/models/a%2Fb:generateContent", `{"contents":[]}`, 404, "no route"},
-		{"/gemini/v1beta/models/" + geminiModel + ":embedContent", `{"content":{}}`, 404, "no route"},
-		{"/gemini/v2/models/" + geminiModel + ":generateContent", `{"contents":[]}`, 404, "no route"},
-		{"/gemini/v1beta/models", `{}`, 404, "no route"},
+		{"/gemini/v1beta/models/a%2Fb:generateContent", `{"contents":[]}`, 404, "is no operation of dialect gemini"},
+		{"/gemini/v1beta/models/" + geminiModel + ":embedContent", `{"content":{}}`, 404, "is the operation embedContent, which is not among those"},
+		{"/gemini/v2/models/" + geminiModel + ":generateContent", `{"contents":[]}`, 404, "is no operation of dialect gemini"},
+		{"/gemini/v1beta/models", `{}`, 404, "is no operation of dialect gemini"},
 	} {
 		before := len(vendor.Requests())
 		req := w.post(t, c.path, "", c.body)

@@ -198,7 +198,7 @@ func (w *world) responsesDeclared(t *testing.T, vendor *fake.Vendor) {
 
 // responsesUpgrades: Codex asks for a WebSocket first, and falls back at once.
 func (w *world) responsesUpgrades(t *testing.T) {
-	for line, protocol := range map[string]string{"GET /gpt/v1/responses": "plain", "POST /gpt/v1/responses": "openai"} {
+	for line, protocol := range map[string]string{"GET /gpt/v1/responses": "openai", "POST /gpt/v1/responses": "openai"} {
 		name := tag()
 		headers := []string{
 			"connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
