@@ -37,6 +37,7 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 	return bundle.Compile(&bundlepb.Bundle{
 		Version: "v1", Commit: "c0ffee",
 		Routes: []*bundlepb.Route{
+			{Name: "llm/anthropic", Surface: "llm", Target: "anthropic", Dialect: "anthropic"},
 			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
 			{Name: "llm/openai/chat.completions", Surface: "llm", Target: "openai", Dialect: "openai", Operation: "chat.completions"},
 			{Name: "llm/gemini/generateContent", Surface: "llm", Target: "gemini", Dialect: "gemini", Operation: "generateContent"},
