@@ -24,8 +24,8 @@ func everywhere(t *testing.T) *world {
 	w := start(t, env.FleetOptions{})
 	upstreams := w.policies()["upstreams.yaml"]
 	for list, all := range map[string]string{
-		"operations: [messages],":         "operations: [messages, 'messages.*', 'files.*', 'skills.*', 'models.*'],",
-		"operations: [chat.completions],": "operations: [chat.completions, embeddings, 'files.*', 'batches.*', 'models.*'],",
+		"operations: [messages]":         "operations: [messages, 'messages.*', 'files.*', 'skills.*', 'models.*']",
+		"operations: [chat.completions]": "operations: [chat.completions, embeddings, 'files.*', 'batches.*', 'models.*']",
 	} {
 		if !strings.Contains(upstreams, list) {
 			t.Fatalf("no %s in %s", list, upstreams)
