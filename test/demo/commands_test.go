@@ -127,7 +127,7 @@ func TestCheckBeforeCommit(t *testing.T) {
 	if r := bartizan(t, dir, "init"); r.code != 0 {
 		t.Fatalf("init: %+v", r)
 	}
-	if r := bartizan(t, dir, "check"); r.code != 0 || !strings.Contains(r.stdout, "the files as they are: sound; 1 listener, 2 providers, 0 MCP servers, 3 policies, 2 secrets") {
+	if r := bartizan(t, dir, "check"); r.code != 0 || !strings.Contains(r.stdout, "the files as they are: sound; 1 listener, 2 providers, 0 MCP servers, 3 policies, 1 model access, 2 secrets") {
 		t.Errorf("check: %+v", r)
 	}
 	replaceIn(t, filepath.Join(dir, "policies", "policies", "tools.yaml"), "readOnlyHint", "readOnlyHnit")
