@@ -93,7 +93,7 @@ func dialects() []Dialect {
 			Name: "bedrock", Codec: bedrock.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
 			Operations: bedrockOperations(),
 		},
-		{Name: "gemini", Codec: gemini.Codec{}, CredentialHeader: "x-goog-api-key", Operations: geminiOperations()},
+		{Name: "gemini", Codec: resource.Codec{Codec: gemini.Codec{}}, CredentialHeader: "x-goog-api-key", Operations: geminiOperations()},
 		{
 			Name: "openai", Codec: resource.Codec{Codec: openai.Codec{}}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
 			Operations: openAIOperations(),

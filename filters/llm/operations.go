@@ -77,12 +77,19 @@ func bedrockOperations() (operations []Operation) {
 	return operations
 }
 
-// geminiOperations are the methods of a model, which are named as in their paths.
+// geminiOperations are those of https://ai.google.dev/api: the methods of a model, which are named as in their paths, and what can be done with
+// files that are there. To upload one is none: the answer to its first request leads the client past the gateway, to an address of Google's.
 func geminiOperations() (operations []Operation) {
 	for _, name := range []string{"generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents", "batchGenerateContent"} {
 		operations = append(operations, Operation{Name: name, Method: "POST", Path: "/{v1|v1beta|v1alpha}/models/{model}:" + name})
 	}
-	return operations
+	return append(operations,
+		Operation{Name: "files.list", Method: "GET", Path: "/{v1|v1beta|v1alpha}/files"},
+		Operation{Name: "files.retrieve", Method: "GET", Path: "/{v1|v1beta|v1alpha}/files/{file}"},
+		Operation{Name: "files.delete", Method: "DELETE", Path: "/{v1|v1beta|v1alpha}/files/{file}"},
+		Operation{Name: "models.list", Method: "GET", Path: "/{v1|v1beta|v1alpha}/models"},
+		Operation{Name: "models.retrieve", Method: "GET", Path: "/{v1|v1beta|v1alpha}/models/{model}"},
+	)
 }
 
 // Match returns the operations that a pattern names: one by its name, or those of a group, as in files.*; none where it names nothing.

@@ -43,7 +43,7 @@ metadata: { name: gemini }
 spec:
   dialect: gemini
   url: %s
-  operations: [generateContent, streamGenerateContent, countTokens]
+  operations: [generateContent, streamGenerateContent, countTokens, files.*, models.list]
   credential: { secret: openai-key }
 ---
 `, vendor.URL()) + rules})
@@ -126,6 +126,7 @@ func TestGemini(t *testing.T) {
 	}
 	t.Run("denied", w.geminiDenied)
 	t.Run("answers", w.geminiAnswers)
+	t.Run("files", w.geminiFiles)
 	t.Run("raw", func(t *testing.T) { w.geminiRaw(t, vendor) })
 	vendor.Close()
 	client, _ := w.geminiClient(t, "v1beta")
@@ -226,6 +227,23 @@ func (w *world) geminiAnswers(t *testing.T) {
 	}
 }
 
+// geminiFiles: files that are there can be listed, and so can models; none can be uploaded.
+func (w *world) geminiFiles(t *testing.T) {
+	client, _ := w.geminiClient(t, "v1beta")
+	files, err := client.Files.List(t.Context(), nil)
+	if err != nil || len(files.Items) != 1 || files.Items[0].Name != "files/abc" {
+		t.Errorf("files %+v, error %v", files, err)
+	}
+	models, err := client.Models.List(t.Context(), nil)
+	if err != nil || len(models.Items) != 1 {
+		t.Errorf("models %+v, error %v", models, err)
+	}
+	_, err = client.Files.Upload(t.Context(), strings.NewReader("words"), &genai.UploadFileConfig{MIMEType: "text/plain"})
+	if err == nil || !strings.Contains(err.Error(), "/gemini/upload/v1beta/files is no operation of dialect gemini") {
+		t.Errorf("uploaded: %v", err)
+	}
+}
+
 // geminiRaw sends what no SDK does.
 func (w *world) geminiRaw(t *testing.T, vendor *fake.Vendor) {
 	const path = "/gemini/v1beta/models/" + geminiModel + ":generateContent"
@@ -249,6 +267,7 @@ func (w *world) geminiRaw(t *testing.T, vendor *fake.Vendor) {
 		{"/gemini/v1beta/models/" + geminiModel + ":embedContent", `{"content":{}}`, 404, "is the operation embedContent, which is not among those"},
 		{"/gemini/v2/models/" + geminiModel + ":generateContent", `{"contents":[]}`, 404, "is no operation of dialect gemini"},
 		{"/gemini/v1beta/models", `{}`, 404, "is no operation of dialect gemini"},
+		{"/gemini/upload/v1beta/files", `{}`, 404, "is no operation of dialect gemini"},
 	} {
 		before := len(vendor.Requests())
 		req := w.post(t, c.path, "", c.body)

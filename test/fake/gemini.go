@@ -142,7 +142,15 @@ func (d gemini) errorEvent(typ string) string {
 	return "data: " + d.fault(http.StatusServiceUnavailable, typ, "the script says so", "") + "\r\n\r\n"
 }
 
-// side counts tokens.
+// side counts tokens, and lists one file and one model.
 func (gemini) side(method, path string, body []byte) (string, bool) {
-	return fmt.Sprintf(`{"totalTokens":%d}`, len(body)/4), method == http.MethodPost && strings.HasSuffix(path, ":countTokens")
+	switch {
+	case method == http.MethodPost && strings.HasSuffix(path, ":countTokens"):
+		return fmt.Sprintf(`{"totalTokens":%d}`, len(body)/4), true
+	case method == http.MethodGet && strings.HasSuffix(path, "/files"):
+		return `{"files":[{"name":"files/abc"}]}`, true
+	case method == http.MethodGet && strings.HasSuffix(path, "/models"):
+		return `{"models":[{"name":"models/gemini-3.8-flash"}]}`, true
+	}
+	return "", false
 }
