@@ -37,11 +37,7 @@ func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 		return spoken(x, r)
 	}
 	status, kind := refusal(r.Kind)
-	reply := answer.Reply(status, r, errorBody(kind, r))
-	if r.Kind == filters.RefusedHTTPMethod {
-		reply.Headers = append(reply.Headers, filters.Header{Name: "allow", Value: "POST"})
-	}
-	return reply
+	return answer.Reply(status, r, errorBody(kind, r))
 }
 
 // refusal chooses the status and error type with which clients show the message after one try, as measured on Claude Code: 451

@@ -1,7 +1,6 @@
 package anthropic
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -202,18 +201,7 @@ func (r *reading) WriteEvent(dst []byte, e *answer.Event) []byte {
 func (r *reading) WriteBody(e *answer.Event) []byte { return redact.Apply(e.Data, edits(e)) }
 
 func edits(e *answer.Event) []filters.Edit {
-	edits := e.Edits()
-	for i := range e.Pieces {
-		switch p := &e.Pieces[i]; {
-		case p.Fate != answer.Told:
-		case p.Stop:
-			edits = append(edits, filters.Edit{Start: p.Start, End: p.End, With: []byte(`"end_turn"`)})
-		default:
-			edits = append(edits, filters.Edit{Start: p.Object[0], End: p.Object[1], With: []byte(`{"type":"text","text":` + answer.Quote(p.Text) + `}`)})
-		}
-	}
-	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(a.Start, b.Start) })
-	return edits
+	return e.EditsTold("end_turn", func(quoted string) string { return `{"type":"text","text":` + quoted + `}` })
 }
 
 // told is a block of text of its own, at the index of the call in whose place it stands.

@@ -17,9 +17,6 @@ func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 	status, kind := refusal(r.Kind)
 	reply := answer.Reply(status, r, errorBody(r))
 	reply.Headers = append(reply.Headers, filters.Header{Name: "x-amzn-errortype", Value: kind})
-	if r.Kind == filters.RefusedHTTPMethod {
-		reply.Headers = append(reply.Headers, filters.Header{Name: "allow", Value: "POST"})
-	}
 	return reply
 }
 

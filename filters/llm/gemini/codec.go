@@ -52,11 +52,7 @@ func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 		return message(x, r)
 	}
 	status, canonical := refusal(r.Kind)
-	reply := answer.Reply(status, r, errorBody(status, canonical, r))
-	if r.Kind == filters.RefusedHTTPMethod {
-		reply.Headers = append(reply.Headers, filters.Header{Name: "allow", Value: "POST"})
-	}
-	return reply
+	return answer.Reply(status, r, errorBody(status, canonical, r))
 }
 
 func generates(operation string) bool {

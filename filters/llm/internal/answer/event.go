@@ -1,7 +1,9 @@
 package answer
 
 import (
+	"cmp"
 	"iter"
+	"slices"
 
 	"bartizan/filters"
 	"bartizan/filters/sse"
@@ -120,5 +122,22 @@ func (e *Event) Edits() []filters.Edit {
 		}
 		edits = append(edits, filters.Edit{Start: p.Start, End: p.End, With: []byte(with)})
 	}
+	return edits
+}
+
+// EditsTold are Edits, and those that carry out what is Told where the object of a call can become another one in its place: part makes
+// it of a quoted text, and stop is the stop reason of a normal end.
+func (e *Event) EditsTold(stop string, part func(quoted string) string) []filters.Edit {
+	edits := e.Edits()
+	for i := range e.Pieces {
+		switch p := &e.Pieces[i]; {
+		case p.Fate != Told:
+		case p.Stop:
+			edits = append(edits, filters.Edit{Start: p.Start, End: p.End, With: []byte(Quote(stop))})
+		default:
+			edits = append(edits, filters.Edit{Start: p.Object[0], End: p.Object[1], With: []byte(part(Quote(p.Text)))})
+		}
+	}
+	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(a.Start, b.Start) })
 	return edits
 }

@@ -8,7 +8,7 @@ import (
 
 // Reply is a refusal as a whole answer: a JSON body with the headers that every dialect's SDK reads. Where trying again cannot
 // help, x-should-retry: false stops the SDKs (they retry 408, 409, 429 and everything from 500 on); where it can, retry-after
-// says when.
+// says when. The calls of a model are all made by POST.
 func Reply(status int, r filters.Refusal, body []byte) filters.Reply {
 	headers := []filters.Header{{Name: "content-type", Value: "application/json"}}
 	if r.DecisionID != "" {
@@ -18,6 +18,9 @@ func Reply(status int, r filters.Refusal, body []byte) filters.Reply {
 		headers = append(headers, filters.Header{Name: "retry-after", Value: "1"})
 	} else {
 		headers = append(headers, filters.Header{Name: "x-should-retry", Value: "false"})
+	}
+	if r.Kind == filters.RefusedHTTPMethod {
+		headers = append(headers, filters.Header{Name: "allow", Value: "POST"})
 	}
 	return filters.Reply{Status: status, Headers: headers, Body: body}
 }

@@ -48,9 +48,5 @@ func (f Fault) Body(r filters.Refusal) []byte {
 // Reply renders r as a whole error answer to a request whose only HTTP method is POST.
 func Reply(r filters.Refusal) filters.Reply {
 	f := Of(r.Kind)
-	reply := answer.Reply(f.Status, r, f.Body(r))
-	if r.Kind == filters.RefusedHTTPMethod {
-		reply.Headers = append(reply.Headers, filters.Header{Name: "allow", Value: "POST"})
-	}
-	return reply
+	return answer.Reply(f.Status, r, f.Body(r))
 }
