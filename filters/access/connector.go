@@ -34,15 +34,16 @@ func (r *Registry) Connectors(x *filters.Exchange, mode Connectors) filters.Deci
 	if x.LLM == nil || mode == ConnectorsAny {
 		return filters.Decision{}
 	}
+	asked := newAsked(x.LLM)
 	for i := range x.LLM.Declarations {
 		d := &x.LLM.Declarations[i]
 		var refusal string
 		var failure error
 		switch d.Kind {
 		case filters.DeclaresMCPServer:
-			refusal, failure = r.connect(x, d, mode)
+			refusal, failure = r.connect(x, d, mode, asked)
 		case filters.DeclaresMCPToolset:
-			if !slices.ContainsFunc(x.LLM.Declarations, func(o filters.Declaration) bool { return o.Kind == filters.DeclaresMCPServer && o.Name == d.Name }) {
+			if !asked.servers[d.Name] {
 				refusal = fmt.Sprintf("the toolset of MCP server %q belongs to no server that the request declares.", shorten(d.Name))
 			}
 		}
@@ -55,10 +56,34 @@ func (r *Registry) Connectors(x *filters.Exchange, mode Connectors) filters.Deci
 	return filters.Decision{}
 }
 
+// asked is what a request declares of MCP servers, by their names: a batch may declare thousands, and the same ones again and again.
+type asked struct {
+	servers  map[string]bool
+	toolsets map[string][][]string // the lists of their tools
+	admitted map[string]bool       // servers that have been, by their names in the registry and in the request; only those that have toolsets
+}
+
+func newAsked(llm *filters.LLM) asked {
+	a := asked{map[string]bool{}, map[string][][]string{}, map[string]bool{}}
+	for i := range llm.Declarations {
+		switch d := &llm.Declarations[i]; d.Kind {
+		case filters.DeclaresMCPServer:
+			a.servers[d.Name] = true
+		case filters.DeclaresMCPToolset:
+			a.toolsets[d.Name] = append(a.toolsets[d.Name], d.Tools)
+		}
+	}
+	return a
+}
+
 // connect says why the provider must not connect to a server; empty: it may.
-func (r *Registry) connect(x *filters.Exchange, d *filters.Declaration, mode Connectors) (refusal string, failure error) {
+func (r *Registry) connect(x *filters.Exchange, d *filters.Declaration, mode Connectors, asked asked) (refusal string, failure error) {
 	if mode == ConnectorsNone {
 		return fmt.Sprintf("the MCP server %q is to be used from the provider's side, which is not done here: reach MCP servers through the gateway.", shorten(d.Name)), nil
+	}
+	lists, toolsets := asked.toolsets[d.Name]
+	if !toolsets {
+		lists = [][]string{d.Tools}
 	}
 	for _, s := range r.declared(d) {
 		visible, err := r.Visible(s.Name, x)
@@ -68,11 +93,16 @@ func (r *Registry) connect(x *filters.Exchange, d *filters.Declaration, mode Con
 		if !visible || !s.scoped(x.Identity) {
 			continue
 		}
-		for _, tools := range wanted(x.LLM, d) {
+		same := s.Name + "/" + d.Name // no name of a server has a slash
+		if asked.admitted[same] {
+			return "", nil
+		}
+		for _, tools := range lists {
 			if refusal, failure = r.offer(x, s, tools); refusal != "" {
 				return refusal, failure
 			}
 		}
+		asked.admitted[same] = toolsets
 		return "", nil
 	}
 	return fmt.Sprintf("the MCP server %q, which the provider is to connect to, is none of the registered ones that you may use: have it registered, or use one through the gateway.",
@@ -82,8 +112,9 @@ func (r *Registry) connect(x *filters.Exchange, d *filters.Declaration, mode Con
 // declared are the servers that a declaration means: by its URL, or by the provider's id. One that has both must mean one server.
 func (r *Registry) declared(d *filters.Declaration) []*server {
 	var found []*server
+	at := address(d.URL)
 	for _, s := range r.servers {
-		byURL := d.URL == "" || s.URL != "" && address(s.URL) == address(d.URL) && address(d.URL) != ""
+		byURL := d.URL == "" || s.URL != "" && at != "" && address(s.URL) == at
 		byID := d.Connector == "" || slices.Contains(s.ConnectorIDs, d.Connector)
 		if byURL && byID && (d.URL != "" || d.Connector != "") {
 			found = append(found, s)
@@ -118,20 +149,6 @@ func address(text string) string {
 // scoped tells whether a caller with a token has the scopes that the server asks for.
 func (s *server) scoped(who filters.Identity) bool {
 	return who.Method != "jwt" || !slices.ContainsFunc(s.Scopes, func(scope string) bool { return !slices.Contains(who.Scopes, scope) })
-}
-
-// wanted are the tools of a server that the request offers to the model, list by list: those of its toolsets, else those of the server.
-func wanted(llm *filters.LLM, d *filters.Declaration) [][]string {
-	var lists [][]string
-	for _, o := range llm.Declarations {
-		if o.Kind == filters.DeclaresMCPToolset && o.Name == d.Name {
-			lists = append(lists, o.Tools)
-		}
-	}
-	if lists == nil {
-		lists = [][]string{d.Tools}
-	}
-	return lists
 }
 
 // offer says why tools of a server must not be offered; nil: all that it has.

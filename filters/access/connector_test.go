@@ -3,6 +3,7 @@ package access
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"bartizan/filters"
 )
@@ -120,5 +121,24 @@ func TestConnectorTools(t *testing.T) {
 	}
 	if d := r.Connectors(declares(server1(at, "")), ConnectorsRegistered); d.Action != filters.ActionDeny {
 		t.Error("all tools of a server with pins", d)
+	}
+}
+
+// TestManyConnectors: as many as a request can declare cost no more than a list of them does.
+func TestManyConnectors(t *testing.T) {
+	const many = 1 << 15
+	declarations := make([]filters.Declaration, 0, 2*many)
+	for range many {
+		declarations = append(declarations, filters.Declaration{Kind: filters.DeclaresMCPToolset, Name: "one"})
+	}
+	for range many {
+		declarations = append(declarations, server1("https://warehouse.example.com/mcp", ""))
+	}
+	start := time.Now()
+	if d := newRegistry(t, connectors(), nil).Connectors(declares(declarations...), ConnectorsRegistered); d.Action == filters.ActionDeny {
+		t.Error(d)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("took %s", took)
 	}
 }
