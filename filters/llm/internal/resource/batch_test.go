@@ -92,6 +92,9 @@ func TestBadBatches(t *testing.T) {
 		{"no model", "messages.batches.create", anthropic.Codec{}, []byte(`{"requests":[{"params":{"messages":[]}}]}`), "/requests/0/params/model"},
 		{"no list", "messages.batches.create", anthropic.Codec{}, []byte(`{"requests":{"params":1}}`), "/requests"},
 		{"a bad line", "files.create", openai.Codec{}, jsonl(batchLine + "\n{"), "/file/1"},
+		{"a line that ends in CR", "files.create", openai.Codec{}, jsonl(batchLine + "\r" + batchLine), "/file/0"},
+		{"a line within a line", "files.create", openai.Codec{}, jsonl(`{"x":[` + "\r" + batchLine + "\r" + `],` + batchLine[1:]), "/file/0"},
+		{"a batch in parts, as a form", "uploads.create", openai.Codec{}, form(t, "purpose=batch"), "/purpose"},
 		{"another call", "files.create", openai.Codec{}, jsonl(`{"url":"/v1/moderations","body":{}}`), "/file/0"},
 		{"no body", "files.create", openai.Codec{}, jsonl(`{"url":"/v1/responses"}`), "/file/0"},
 		{"a bad call", "files.create", openai.Codec{}, jsonl(strings.Replace(batchLine, `"role":"user",`, "", 1)), "/file/0/body/messages/0"},
@@ -100,7 +103,7 @@ func TestBadBatches(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			contentType := "application/json"
-			if c.operation == "files.create" {
+			if bytes.HasPrefix(c.body, []byte("--")) {
 				contentType = formType
 			}
 			err := resource.Codec{Codec: c.codec}.DecodeRequest(exchange(c.operation, contentType), c.body)

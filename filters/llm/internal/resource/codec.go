@@ -38,6 +38,8 @@ const (
 	uploadCreate = "uploads.create"
 )
 
+const batchInParts = "the requests of a batch have to be uploaded as one file: in parts they cannot be judged"
+
 // DecodeRequest reads the body of a request into x. After an error x is as before.
 func (c Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	if !Is(x.Route.Operation) {
@@ -52,7 +54,7 @@ func (c Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	case contentType == "", err == nil && mediaType == "application/json":
 		r := newReader(c.Codec, x, body)
 		return r.finish(r.json())
-	case err == nil && mediaType == "multipart/form-data":
+	case err == nil && mediaType == "multipart/form-data" && !strings.Contains(contentType, "*"): // some readers prefer boundary* to boundary
 		r := newPartsReader(c.Codec, x)
 		return r.finish(r.form(body, params["boundary"]))
 	default:

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/textproto"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,9 @@ func (r *reader) form(body []byte, boundary string) error {
 		switch value := string(body[p.start:p.end]); p.field {
 		case "purpose":
 			batch = batch || value == purposeBatch
+			if batch && r.x.Route.Operation == uploadCreate {
+				return malformed("/purpose", batchInParts)
+			}
 		case "model":
 			r.model(value)
 		}
@@ -114,6 +118,8 @@ func ambiguous() error {
 	return malformed("", "want a whole multipart body of up to "+strconv.Itoa(MaxParts)+" parts, which can be split in one way only")
 }
 
+var headerName = regexp.MustCompile(`^[A-Za-z0-9-]+:`)
+
 // headerSize is how long the headers of a part are, with the empty line behind them. Lines are not folded.
 func headerSize(b []byte) (int, error) {
 	end := bytes.Index(b[:min(len(b), MaxPartHeader)], []byte("\r\n\r\n"))
@@ -121,8 +127,8 @@ func headerSize(b []byte) (int, error) {
 		return 0, malformed("", "want headers of up to "+strconv.Itoa(MaxPartHeader)+" bytes in each part")
 	}
 	for line := range bytes.SplitSeq(b[:end], []byte("\r\n")) {
-		if bytes.ContainsAny(line, "\r\n\x00") || len(line) == 0 || line[0] == ' ' || line[0] == '\t' {
-			return 0, malformed("", "want headers of one line each in the parts")
+		if bytes.ContainsAny(line, "\r\n\x00") || !headerName.Match(line) {
+			return 0, malformed("", "want headers of one line each in the parts, which begin with a name and a colon")
 		}
 	}
 	return end + len("\r\n\r\n"), nil
@@ -137,7 +143,7 @@ func describe(h textproto.MIMEHeader) (part, error) {
 	}
 	disposition := h.Get("Content-Disposition")
 	kind, params, err := mime.ParseMediaType(disposition)
-	if err != nil || kind != "form-data" || params["name"] == "" || strings.Contains(disposition, "filename*") && strings.Contains(disposition, "filename=") {
+	if err != nil || kind != "form-data" || params["name"] == "" || !namedOnce(disposition) {
 		return part{}, malformed("", "want parts of form-data with one name each, and one file name at most")
 	}
 	p := part{field: params["name"], file: params["filename"], mediaType: "application/octet-stream"}
@@ -153,6 +159,21 @@ func describe(h textproto.MIMEHeader) (part, error) {
 		}
 	}
 	return p, nil
+}
+
+// naming finds where a name is given, also as extended or in pieces (RFC 2231), which some readers prefer and others do not know.
+var naming = regexp.MustCompile(`(?i)[;\s](filename|name)\s*([*0-9]*)\s*=`)
+
+// namedOnce tells whether every reader finds the same name in a disposition, and the same file name if any.
+func namedOnce(disposition string) bool {
+	times := map[string]int{}
+	for _, found := range naming.FindAllStringSubmatch(disposition, -1) {
+		name := strings.ToLower(found[1])
+		if times[name]++; found[2] != "" && (name == "name" || found[2] != "*") {
+			return false
+		}
+	}
+	return times["name"] == 1 && times["filename"] <= 1
 }
 
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 100)], "") }

@@ -24,6 +24,9 @@ func batchable(url string) (operation string, ok bool) {
 func (r *reader) lines(file filters.Block) error {
 	at, n := file.Start, 0
 	for line := range bytes.Lines(file.Data) {
+		if bytes.ContainsRune(bytes.TrimSuffix(line, []byte("\r\n")), '\r') { // some readers begin a line behind it
+			return malformed(file.Pointer+"/"+strconv.Itoa(n), "want lines that end in LF or CRLF")
+		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			here := place{at, file.Pointer + "/" + strconv.Itoa(n)}
 			if err := r.line(line, here); err != nil {

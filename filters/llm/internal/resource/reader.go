@@ -70,7 +70,7 @@ func (r *reader) member(name string) {
 		r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: r.String(), Pointer: r.Pointer()})
 	case name == "purpose" && text && r.x.Route.Operation == uploadCreate:
 		if r.AddText(block); r.Err() == nil && string(r.Blocks[len(r.Blocks)-1].Data) == purposeBatch {
-			r.Fail("the requests of a batch have to be uploaded as one file: in parts they cannot be judged")
+			r.Fail(batchInParts)
 		}
 	default:
 		r.value(block)
