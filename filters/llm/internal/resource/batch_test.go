@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
