@@ -89,6 +89,10 @@ func (c *Containers) start(ctx context.Context, replicas int) (err error) {
 		if err := c.addReplica(i); err != nil {
 			return err
 		}
+		// The balancer leads to the first that listens, and a node stays where it was led to.
+		if err := c.Replicas[i].await(ctx, "listener", func() bool { return listens("tcp", c.addresses[i]) }); err != nil {
+			return err
+		}
 	}
 	c.Service.Use(c.addresses...)
 	if err := c.RestartExtproc(ctx); err != nil {
@@ -140,7 +144,7 @@ func (c *Containers) RestartExtproc(ctx context.Context) (err error) {
 	if c.Extproc, err = Run("bartizan extproc", c.Binary, nil, args...); err != nil {
 		return err
 	}
-	return c.Extproc.await(ctx, socket, func() bool { return c.listens(socket) && c.decides(ctx, c.path("metrics.sock")) })
+	return c.Extproc.await(ctx, socket, func() bool { return listens("unix", socket) && c.decides(ctx, c.path("metrics.sock")) })
 }
 
 // StartEnvoy starts Envoy, again after it ended, and waits until the gateway is ready.

@@ -149,7 +149,7 @@ func (f *Fleet) startExtproc(ctx context.Context, r replica, more ...string) (*P
 	if err != nil {
 		return nil, err
 	}
-	return p, p.await(ctx, socket, func() bool { return f.listens(socket) && f.decides(ctx, metrics) })
+	return p, p.await(ctx, socket, func() bool { return listens("unix", socket) && f.decides(ctx, metrics) })
 }
 
 // replica is an inspection service with the Envoy before it.
@@ -165,8 +165,8 @@ func (r replica) path(f *Fleet, name, extension string) string {
 }
 
 // listens is more than that the socket is there: it is before anybody listens on it.
-func (f *Fleet) listens(socket string) bool {
-	conn, err := net.Dial("unix", socket)
+func listens(network, address string) bool {
+	conn, err := net.Dial(network, address)
 	if err == nil {
 		conn.Close()
 	}
