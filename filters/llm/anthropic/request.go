@@ -11,6 +11,7 @@ import (
 func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	b := request.New(x, body)
 	messages := Read(b)
+	b.Suffix()
 	return b.Finish(x, messages)
 }
 
@@ -38,8 +39,12 @@ func (r *reader) member(name string) {
 		r.LLM.MaxTokens = r.Int64()
 	case "metadata":
 		r.metadata()
-	case "output_config", "output_format":
-		r.Format(r.Value())
+	case "output_format":
+		r.AddFormat()
+	case "output_config":
+		r.outputConfig()
+	case "context_management":
+		r.contextManagement()
 	case "stop_sequences":
 		if r.Kind() == '[' {
 			for range r.Array() {
@@ -61,6 +66,43 @@ func (r *reader) member(name string) {
 	case "anthropic_beta": // of providers that pass no headers on
 		for _, name := range r.Strings() {
 			r.Beta(name)
+		}
+	default:
+		r.Router(name, r.member)
+	}
+}
+
+// outputConfig reads {effort, format}.
+func (r *reader) outputConfig() {
+	if r.Kind() != '{' {
+		return
+	}
+	for name := range r.Object() {
+		if string(name) == "format" && !r.Null() {
+			r.AddFormat()
+		}
+	}
+}
+
+// contextManagement reads {edits: [{type, instructions, …}]}: one tells a model what to keep of the conversation.
+func (r *reader) contextManagement() {
+	if r.Kind() != '{' {
+		return
+	}
+	for name := range r.Object() {
+		if string(name) != "edits" || r.Kind() != '[' {
+			continue
+		}
+		for range r.Array() {
+			if r.Kind() != '{' {
+				continue
+			}
+			for member := range r.Object() {
+				block := filters.Block{Role: "user", Origin: filters.OriginUser}
+				if string(member) == "instructions" && !r.text("text/plain", block) {
+					r.AddJSON(block)
+				}
+			}
 		}
 	}
 }

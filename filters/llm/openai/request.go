@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"strings"
-
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/request"
 )
@@ -28,7 +26,7 @@ func decodeChat(x *filters.Exchange, body []byte) error {
 	if r.limit > 0 {
 		r.LLM.MaxTokens = r.limit
 	}
-	r.suffix()
+	r.Suffix()
 	return r.Finish(x, messages)
 }
 
@@ -55,7 +53,7 @@ func (r *reader) member(name string) {
 	case "prompt_cache_key":
 		r.CacheKey = string(r.MaybeText())
 	case "response_format":
-		r.Format(r.Value())
+		r.AddFormat()
 	case "tools":
 		for range r.Array() {
 			r.tool()
@@ -67,94 +65,11 @@ func (r *reader) member(name string) {
 	case "web_search_options":
 		r.Skip()
 		r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: "web_search_options", Pointer: r.Pointer()})
-	case "models", "fallbacks": // not OpenAI's: gateways that speak this dialect take other models from here
-		r.fallbacks()
-	case "plugins": // of a router: web search, files, and others by their ids
-		r.plugins()
-	case "extra_body", "extra_headers", "extra_query": // read by servers that stand before the provider
-		r.extra(name)
-		r.Declare(filters.Declaration{Kind: filters.DeclaresExtraBody, Name: name, Pointer: r.Pointer()})
 	case "prediction":
 		r.prediction()
+	default:
+		r.Router(name, r.member)
 	}
-}
-
-// extra reads what a server may write over the rest of the body: what it names and switches on counts, and it is one block.
-func (r *reader) extra(field string) {
-	if field != "extra_body" || r.Kind() != '{' {
-		r.Skip()
-		return
-	}
-	first, mark := len(r.Blocks), r.Mark()
-	for name := range r.Object() {
-		switch string(name) {
-		case "model":
-			r.Model(string(r.MaybeText()))
-		case "models", "fallbacks", "plugins", "tools", "functions", "web_search_options":
-			r.member(string(name))
-		}
-	}
-	r.AddRest(first, mark, filters.Block{Role: "user", Origin: filters.OriginUser})
-}
-
-// plugins reads [{id, …}].
-func (r *reader) plugins() {
-	if r.Kind() != '[' {
-		r.Skip()
-		return
-	}
-	for range r.Array() {
-		d := filters.Declaration{Kind: filters.DeclaresServerTool}
-		if r.Kind() == '{' {
-			for name := range r.Object() {
-				if string(name) == "id" {
-					d.Name = "plugin/" + string(r.MaybeText())
-				}
-			}
-		} else {
-			r.Skip()
-		}
-		d.Pointer = r.Pointer()
-		r.Declare(d)
-	}
-}
-
-// suffix: routers read switches behind the name of a model. One searches the web; the others choose among providers, and are left to
-// whoever admits the model by its whole name.
-func (r *reader) suffix() {
-	for _, model := range append([]string{r.LLM.Model}, r.LLM.Models...) {
-		if strings.HasSuffix(model, ":online") {
-			r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: "online", Pointer: "/model"})
-			return
-		}
-	}
-}
-
-func (r *reader) fallbacks() {
-	if r.Kind() != '[' {
-		r.Skip()
-		return
-	}
-	for range r.Array() {
-		d := filters.Declaration{Kind: filters.DeclaresFallback}
-		if r.Kind() == '"' {
-			d.Name = r.String()
-		} else {
-			d.Name = r.model()
-		}
-		d.Pointer = r.Pointer()
-		r.Declare(d)
-	}
-}
-
-// model reads the member model of an object.
-func (r *reader) model() (model string) {
-	for name := range r.Object() {
-		if string(name) == "model" {
-			model = r.String()
-		}
-	}
-	return model
 }
 
 // prediction reads text that the caller expects the model to answer.
@@ -192,6 +107,9 @@ func (r *reader) message() {
 			if !r.Null() {
 				r.AddJSON(filters.Block{})
 			}
+		case "cache_control":
+		default: // of another server's, whose template may show it to the model
+			r.other(filters.Block{})
 		}
 	}
 	if role == "" {
@@ -209,6 +127,16 @@ func (r *reader) said(block filters.Block) {
 		r.AddText(block)
 	default:
 		r.AddJSON(block)
+	}
+}
+
+// other collects a member that is not known, if it can carry content.
+func (r *reader) other(block filters.Block) {
+	switch r.Kind() {
+	case '"':
+		r.AddText(block)
+	case '[', '{':
+		r.AddSome(block)
 	}
 }
 

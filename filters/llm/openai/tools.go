@@ -52,11 +52,23 @@ func connector(r *request.Builder, d *filters.Declaration, member string) {
 	case "server_label":
 		d.Name = string(r.MaybeText())
 	case "server_url":
-		d.URL = string(r.MaybeText())
+		address(r, d, &d.URL)
 	case "connector_id", "tunnel_id":
-		d.Connector = string(r.MaybeText())
+		address(r, d, &d.Connector)
 	case "allowed_tools":
 		d.Tools = r.OnlyTools()
+	}
+}
+
+// address reads where a server is. Of two addresses nobody knows which the provider takes.
+func address(r *request.Builder, d *filters.Declaration, to *string) {
+	text := r.MaybeText()
+	switch {
+	case len(text) == 0:
+	case d.URL != "" || d.Connector != "":
+		r.Fail("want one of server_url, connector_id and tunnel_id")
+	default:
+		*to = string(text)
 	}
 }
 
@@ -76,6 +88,9 @@ func (r *reader) function(t filters.Tool) {
 			if !r.Null() {
 				r.AddJSON(definition)
 			}
+		case "cache_control":
+		default: // of another server's, whose template may show it to the model
+			r.other(definition)
 		}
 	}
 	if r.Err() != nil {

@@ -1,10 +1,6 @@
 package responses
 
-import (
-	"bytes"
-
-	"bartizan/filters"
-)
+import "bartizan/filters"
 
 // content reads what stands wherever the API takes content: a string, a list of parts, one part, or null.
 func (r *reader) content(block filters.Block) {
@@ -37,7 +33,7 @@ func (r *reader) part(block filters.Block) {
 			if r.Kind() == '"' {
 				r.AddDataURI(block)
 			} else {
-				r.some(block)
+				r.AddSome(block)
 			}
 		case "file_url":
 			r.text("text/uri-list", block)
@@ -46,7 +42,7 @@ func (r *reader) part(block filters.Block) {
 		case "input_audio":
 			r.audio(block)
 		case "annotations": // what the text cites: titles and addresses of pages, names of files
-			r.some(block)
+			r.AddSome(block)
 		case "stdout", "stderr": // of a shell
 			r.text("text/plain", block)
 		}
@@ -76,7 +72,7 @@ func knownPart(kind string) bool {
 // audio reads {data, format}.
 func (r *reader) audio(block filters.Block) {
 	if r.Kind() != '{' {
-		r.some(block)
+		r.AddSome(block)
 		return
 	}
 	format, first := "", len(r.Blocks)
@@ -104,23 +100,7 @@ func (r *reader) text(mediaType string, block filters.Block) {
 	if r.Kind() == '"' {
 		r.AddString(mediaType, block)
 	} else {
-		r.some(block)
-	}
-}
-
-// some collects a value as JSON, unless there is nothing in it.
-func (r *reader) some(block filters.Block) {
-	n := len(r.Blocks)
-	if r.AddJSON(block); len(r.Blocks) == n {
-		return
-	}
-	switch data := r.Blocks[n].Data; data[0] {
-	case 'n':
-		r.Blocks = r.Blocks[:n]
-	case '[', '{':
-		if len(bytes.TrimSpace(data[1:len(data)-1])) == 0 {
-			r.Blocks = r.Blocks[:n]
-		}
+		r.AddSome(block)
 	}
 }
 

@@ -68,13 +68,13 @@ func (r *reader) itemMember(name string) {
 	case "input", "code", "revised_prompt":
 		r.text("text/plain", call)
 	case "action", "actions", "operation", "queries", "pending_safety_checks":
-		r.some(call)
+		r.AddSome(call)
 	case "output":
 		r.content(result)
 	case "result", "error":
 		r.text("text/plain", result)
 	case "outputs", "results", "acknowledged_safety_checks":
-		r.some(result)
+		r.AddSome(result)
 	case "tools":
 		r.tools()
 	}

@@ -13,6 +13,7 @@ func (Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	for name := range r.Fields() {
 		r.member(string(name))
 	}
+	r.Suffix()
 	return r.Finish(x, true) // an input may be absent: a stored prompt has one
 }
 
@@ -69,6 +70,8 @@ func (r *reader) elsewhere(name string) {
 		}
 	case "prompt":
 		r.stored()
+	default:
+		r.Router(name, r.member)
 	}
 }
 

@@ -93,7 +93,7 @@ func (r *reader) toolMember(name string) {
 	case "description", "server_description":
 		r.text("text/plain", definition)
 	case "parameters", "input_schema", "output_schema", "format", "annotations":
-		r.some(definition)
+		r.AddSome(definition)
 	case "tools": // of a namespace
 		r.tools()
 	case "container":
