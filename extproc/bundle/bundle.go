@@ -31,6 +31,7 @@ const MaxRequestBytes = 128 << 20
 type Bundle struct {
 	Version      string
 	Commit       string
+	URL          string        // where callers reach the gateway, without a path; empty: not known
 	RequestBytes int64         // the largest body that is judged
 	Audit        audit.Options // how exchanges are recorded
 
@@ -135,7 +136,7 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 		return nil, err
 	}
 	b := &Bundle{
-		Version: pb.GetVersion(), Commit: pb.GetCommit(), RequestBytes: pb.GetLimits().GetRequestBytes(),
+		Version: pb.GetVersion(), Commit: pb.GetCommit(), URL: pb.GetUrl(), RequestBytes: pb.GetLimits().GetRequestBytes(),
 		Audit: audit.Options{
 			Mode: audit.Mode(pb.GetAudit().GetMode()), Payload: ocsf.Payload(pb.GetAudit().GetPayload()), Tenant: pb.GetAudit().GetTenant(),
 		},
@@ -223,8 +224,9 @@ func modelEntry(r *bundlepb.Route, dialects func(string) (filters.Codec, bool)) 
 	if !slices.Contains(append(access.ConnectorModes(), ""), at.Connectors) {
 		return at, nil, fmt.Errorf("this replica does not know connectors %q", at.Connectors)
 	}
+	d, _ := llm.Lookup(r.GetDialect())
+	at.Onward = d.Onward
 	if at.Passthrough {
-		d, _ := llm.Lookup(r.GetDialect())
 		if at.Subscription = d.Subscription; at.Subscription == nil {
 			return at, nil, fmt.Errorf("this replica knows no subscriptions of dialect %q", r.GetDialect())
 		}

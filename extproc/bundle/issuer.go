@@ -25,6 +25,7 @@ type Entry struct {
 
 	Subscription *regexp.Regexp // the form that this credential must have; nil: any
 	Connectors   access.Connectors
+	Onward       []string // headers of the answer that name the address at which the caller goes on
 }
 
 // MethodToken is how somebody with a token was verified.

@@ -60,7 +60,8 @@ func (m *Machine) publish(document []byte) Output {
 // responseHeadersAnswer lets the headers of an answer on. An answer of Envoy's own before the request was judged is marked, so
 // that the access log does not tell of it again, unless it is the access log that records it: then under the decision named here.
 func (m *Machine) responseHeadersAnswer() *extproc.ProcessingResponse {
-	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{setHeader(filters.DecisionHeader, m.cfg.ID)}}}
+	set := append([]*corev3.HeaderValueOption{setHeader(filters.DecisionHeader, m.cfg.ID)}, m.onward...)
+	common := &extproc.CommonResponse{HeaderMutation: &extproc.HeaderMutation{SetHeaders: set}}
 	answer := &extproc.ProcessingResponse{
 		Response: &extproc.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extproc.HeadersResponse{Response: common}},
 	}

@@ -3,6 +3,7 @@ package stream
 import (
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -79,7 +80,8 @@ type Machine struct {
 	coded    []byte          // the body of the request, until there is room to decompress it
 	payload  filters.Payload // what the record shows of the bodies
 	turn     tries.Turn
-	asked    int // how many of the answer's tool calls Causes knows of
+	onward   []*corev3.HeaderValueOption // of the answer: where the caller goes on
+	asked    int                         // how many of the answer's tool calls Causes knows of
 
 	held        int64  // bytes of the answer that came and have not passed
 	headersHeld bool   // the answer to the response headers waits until the body may pass

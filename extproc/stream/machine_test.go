@@ -27,7 +27,7 @@ func testBundle(t testing.TB, mode string) *bundle.Bundle {
 	return b
 }
 
-// compileBundle makes a bundle that knows one key, six routes and five rules.
+// compileBundle makes a bundle that knows one key, nine routes and five rules.
 func compileBundle(mode string) (*bundle.Bundle, error) {
 	digest := sha256.Sum256([]byte("bz-alice"))
 	mode, payload, named := strings.Cut(mode, " ")
@@ -35,12 +35,13 @@ func compileBundle(mode string) (*bundle.Bundle, error) {
 		payload = "digest"
 	}
 	return bundle.Compile(&bundlepb.Bundle{
-		Version: "v1", Commit: "c0ffee",
+		Version: "v1", Commit: "c0ffee", Url: "https://gate.test",
 		Routes: []*bundlepb.Route{
 			{Name: "llm/anthropic", Surface: "llm", Target: "anthropic", Dialect: "anthropic"},
 			{Name: "llm/anthropic/messages", Surface: "llm", Target: "anthropic", Dialect: "anthropic", Operation: "messages"},
 			{Name: "llm/openai/chat.completions", Surface: "llm", Target: "openai", Dialect: "openai", Operation: "chat.completions"},
 			{Name: "llm/gemini/generateContent", Surface: "llm", Target: "gemini", Dialect: "gemini", Operation: "generateContent"},
+			{Name: "llm/gemini/files.create", Surface: "llm", Target: "gemini", Dialect: "gemini", Operation: "files.create"},
 			{Name: "llm/login/messages", Surface: "llm", Target: "login", Dialect: "anthropic", Operation: "messages", Passthrough: true},
 			{Name: "mcp/warehouse", Surface: "mcp", Target: "warehouse"},
 			{Name: "mcp", Surface: "mcp", Target: "*", Aggregate: true},

@@ -26,6 +26,9 @@ func (m *Machine) responseHeaders(h *extproc.HttpHeaders) Output {
 			Message: fmt.Sprintf("the upstream answered with content-encoding %q, which cannot be judged", clip(in.encoding)),
 		})
 	}
+	if refusal := m.leadOn(in); refusal != nil {
+		return m.Refuse(*refusal)
+	}
 	reader, err := m.codec.Response(&m.x, m.judge)
 	if err != nil {
 		return m.Refuse(filters.AsRefusal(err, m.cfg.ID))

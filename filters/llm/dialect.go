@@ -25,6 +25,7 @@ type Dialect struct {
 	CredentialHeader string         // the header, in lower case, that carries the provider's key
 	CredentialPrefix string         // what stands before the key in it
 	Subscription     *regexp.Regexp // the form of the token with which a person's own login goes to the provider, never that of a key; nil: there is none
+	Onward           []string       // headers of answers, in lower case, that name the address at which the client goes on with an operation
 }
 
 // Operation is one call of a dialect that can be judged.
@@ -93,7 +94,10 @@ func dialects() []Dialect {
 			Name: "bedrock", Codec: bedrock.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
 			Operations: bedrockOperations(),
 		},
-		{Name: "gemini", Codec: resource.Codec{Codec: gemini.Codec{}}, CredentialHeader: "x-goog-api-key", Operations: geminiOperations()},
+		{
+			Name: "gemini", Codec: resource.Codec{Codec: gemini.Codec{}}, CredentialHeader: "x-goog-api-key", Operations: geminiOperations(),
+			Onward: []string{"x-goog-upload-url", "x-goog-upload-control-url"},
+		},
 		{
 			Name: "openai", Codec: resource.Codec{Codec: openai.Codec{}}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
 			Operations: openAIOperations(),

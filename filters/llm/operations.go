@@ -78,12 +78,13 @@ func bedrockOperations() (operations []Operation) {
 }
 
 // geminiOperations are those of https://ai.google.dev/api: the methods of a model, which are named as in their paths, and what can be done with
-// files that are there. To upload one is none: the answer to its first request leads the client past the gateway, to an address of Google's.
+// files. An upload is begun by one request, and its answer says to which address the bytes go.
 func geminiOperations() (operations []Operation) {
 	for _, name := range []string{"generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents", "batchGenerateContent"} {
 		operations = append(operations, Operation{Name: name, Method: "POST", Path: "/{v1|v1beta|v1alpha}/models/{model}:" + name})
 	}
 	return append(operations,
+		Operation{Name: "files.create", Method: "POST", Path: "/upload/{v1|v1beta|v1alpha}/files"},
 		Operation{Name: "files.list", Method: "GET", Path: "/{v1|v1beta|v1alpha}/files"},
 		Operation{Name: "files.retrieve", Method: "GET", Path: "/{v1|v1beta|v1alpha}/files/{file}"},
 		Operation{Name: "files.delete", Method: "DELETE", Path: "/{v1|v1beta|v1alpha}/files/{file}"},

@@ -22,6 +22,7 @@ spec:
   surface: llm
   rules:
     - { name: prompt, expression: "block.origin == 'user' && block.text.contains('FORBIDDEN')", action: deny, reason: We do not ask that. }
+    - { name: papers, on: [files.create], expression: "block.origin == 'document' && block.text.contains('FORBIDDEN')", action: deny, reason: That stays here. }
     - { name: gently, expression: "block.origin == 'user' && block.text.contains('BETTER NOT')", action: deny, as: message, reason: Ask something else. }
     - { name: poison, expression: "block.origin == 'tool_result' && block.text.contains('IGNORE')", action: quarantine, reason: It gives orders. }
     - { name: no-delete, expression: "call.name == 'delete_file'", action: deny, reason: Nothing is deleted. }
@@ -37,7 +38,8 @@ func googled(t *testing.T, rules string) (*world, *fake.Vendor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.live(t, map[string]string{"gemini.yaml": fmt.Sprintf(`apiVersion: bartizan/v1
+	gateway := strings.Replace(w.policies()["gateway.yaml"], "spec:\n", "spec:\n  url: "+w.URL+"\n", 1)
+	w.live(t, map[string]string{"gateway.yaml": gateway, "gemini.yaml": fmt.Sprintf(`apiVersion: bartizan/v1
 kind: Provider
 metadata: { name: gemini }
 spec:
@@ -126,7 +128,7 @@ func TestGemini(t *testing.T) {
 	}
 	t.Run("denied", w.geminiDenied)
 	t.Run("answers", w.geminiAnswers)
-	t.Run("files", w.geminiFiles)
+	t.Run("files", func(t *testing.T) { w.geminiFiles(t, vendor) })
 	t.Run("raw", func(t *testing.T) { w.geminiRaw(t, vendor) })
 	vendor.Close()
 	client, _ := w.geminiClient(t, "v1beta")
@@ -227,23 +229,6 @@ func (w *world) geminiAnswers(t *testing.T) {
 	}
 }
 
-// geminiFiles: files that are there can be listed, and so can models; none can be uploaded.
-func (w *world) geminiFiles(t *testing.T) {
-	client, _ := w.geminiClient(t, "v1beta")
-	files, err := client.Files.List(t.Context(), nil)
-	if err != nil || len(files.Items) != 1 || files.Items[0].Name != "files/abc" {
-		t.Errorf("files %+v, error %v", files, err)
-	}
-	models, err := client.Models.List(t.Context(), nil)
-	if err != nil || len(models.Items) != 1 {
-		t.Errorf("models %+v, error %v", models, err)
-	}
-	_, err = client.Files.Upload(t.Context(), strings.NewReader("words"), &genai.UploadFileConfig{MIMEType: "text/plain"})
-	if err == nil || !strings.Contains(err.Error(), "/gemini/upload/v1beta/files is no operation of dialect gemini") {
-		t.Errorf("uploaded: %v", err)
-	}
-}
-
 // geminiRaw sends what no SDK does.
 func (w *world) geminiRaw(t *testing.T, vendor *fake.Vendor) {
 	const path = "/gemini/v1beta/models/" + geminiModel + ":generateContent"
@@ -267,7 +252,9 @@ func (w *world) geminiRaw(t *testing.T, vendor *fake.Vendor) {
 		{"/gemini/v1beta/models/" + geminiModel + ":embedContent", `{"content":{}}`, 404, "is the operation embedContent, which is not among those"},
 		{"/gemini/v2/models/" + geminiModel + ":generateContent", `{"contents":[]}`, 404, "is no operation of dialect gemini"},
 		{"/gemini/v1beta/models", `{}`, 404, "is no operation of dialect gemini"},
-		{"/gemini/upload/v1beta/files", `{}`, 404, "is no operation of dialect gemini"},
+		{"/gemini/upload/v1beta/files", `{}`, 400, "x-goog-upload-protocol"},
+		{"/gemini/upload/v1beta/files?upload_id=x&key=" + aliceKey, `{}`, 401, "the address holds a key"},
+		{"/gemini/upload/v1beta/files?uploadType=media", `{}`, 400, "is not taken here"},
 	} {
 		before := len(vendor.Requests())
 		req := w.post(t, c.path, "", c.body)

@@ -12,7 +12,10 @@ import (
 
 // gemini is Google's Gemini API: https://ai.google.dev/api/generate-content. A request for JSON, such as that of a client that lets a
 // model choose the model, is answered with a JSON object whatever the script says.
-type gemini struct{ overSSE }
+type gemini struct {
+	overSSE
+	files *geminiFiles
+}
 
 const (
 	generate       = ":generateContent"
@@ -142,13 +145,15 @@ func (d gemini) errorEvent(typ string) string {
 	return "data: " + d.fault(http.StatusServiceUnavailable, typ, "the script says so", "") + "\r\n\r\n"
 }
 
-// side counts tokens, and lists one file and one model.
+func (d gemini) store(w http.ResponseWriter, r *http.Request, body []byte) bool {
+	return d.files.serve(w, r, body)
+}
+
+// side counts tokens, and lists one model.
 func (gemini) side(method, path string, body []byte) (string, bool) {
 	switch {
 	case method == http.MethodPost && strings.HasSuffix(path, ":countTokens"):
 		return fmt.Sprintf(`{"totalTokens":%d}`, len(body)/4), true
-	case method == http.MethodGet && strings.HasSuffix(path, "/files"):
-		return `{"files":[{"name":"files/abc"}]}`, true
 	case method == http.MethodGet && strings.HasSuffix(path, "/models"):
 		return `{"models":[{"name":"models/gemini-3.8-flash"}]}`, true
 	}

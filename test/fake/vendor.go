@@ -56,10 +56,17 @@ type dialect interface {
 	mediaType() string
 	// side answers other paths, such as the list of models; false: there is no such path.
 	side(method, path string, body []byte) (string, bool)
+	// store answers requests about files that are kept; false: this is none, and nothing was written.
+	store(w http.ResponseWriter, r *http.Request, body []byte) bool
 }
 
 // overSSE is what the dialects have in common that stream events in text.
-type overSSE struct{}
+type overSSE struct{ keepsNothing }
+
+// keepsNothing is what the dialects have in common in which no file is kept.
+type keepsNothing struct{}
+
+func (keepsNothing) store(http.ResponseWriter, *http.Request, []byte) bool { return false }
 
 func (overSSE) mediaType() string                      { return "text/event-stream; charset=utf-8" }
 func (overSSE) errorType(int, string) (string, string) { return "", "" }
@@ -83,9 +90,11 @@ func StartResponses(ctx context.Context, o Options) (*Vendor, error) {
 	return start(ctx, o, responses{})
 }
 
-// StartGemini starts a fake of Google's Gemini API (generateContent, streamGenerateContent and countTokens of any version and model). It runs until
-// ctx ends or Close.
-func StartGemini(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, gemini{}) }
+// StartGemini starts a fake of Google's Gemini API (generateContent, streamGenerateContent and countTokens of any version and model;
+// files, uploaded by the protocol resumable; the list of models). It runs until ctx ends or Close.
+func StartGemini(ctx context.Context, o Options) (*Vendor, error) {
+	return start(ctx, o, gemini{files: &geminiFiles{begun: map[string]*geminiFile{}}})
+}
 
 // StartBedrock starts a fake of Amazon Bedrock's runtime API: Converse and ConverseStream, InvokeModel and InvokeModelWithResponseStream
 // with bodies of the Messages API, CountTokens. It runs until ctx ends or Close.
@@ -143,6 +152,9 @@ func (v *Vendor) authorized(h http.Header) bool {
 }
 
 func (v *Vendor) answerSide(w http.ResponseWriter, r *http.Request, body []byte, id string) {
+	if v.dialect.store(w, r, body) {
+		return
+	}
 	if out, ok := v.dialect.side(r.Method, r.URL.Path, body); ok {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, out)

@@ -40,6 +40,7 @@ type Bundle struct {
 	ModelAccess   []*ModelAccess         `protobuf:"bytes,95,rep,name=model_access,json=modelAccess,proto3" json:"model_access,omitempty"`
 	Issuers       []*Issuer              `protobuf:"bytes,20,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	Prices        []*ProviderPrices      `protobuf:"bytes,120,rep,name=prices,proto3" json:"prices,omitempty"`
+	Url           string                 `protobuf:"bytes,140,opt,name=url,proto3" json:"url,omitempty"` // where callers reach the gateway: scheme and authority; empty: the repository does not say
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +164,13 @@ func (x *Bundle) GetPrices() []*ProviderPrices {
 		return x.Prices
 	}
 	return nil
+}
+
+func (x *Bundle) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 type Route struct {
@@ -1736,7 +1744,7 @@ var File_xds_bundlepb_bundle_proto protoreflect.FileDescriptor
 
 const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\n" +
-	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\xbc\x05\n" +
+	"\x19xds/bundlepb/bundle.proto\x12\x12bartizan.bundle.v1\"\xcf\x05\n" +
 	"\x06Bundle\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x121\n" +
@@ -1752,7 +1760,8 @@ const file_xds_bundlepb_bundle_proto_rawDesc = "" +
 	"\bmcp_pins\x18\x1f \x03(\v2\x1b.bartizan.bundle.v1.McpPinsR\amcpPins\x12B\n" +
 	"\fmodel_access\x18_ \x03(\v2\x1f.bartizan.bundle.v1.ModelAccessR\vmodelAccess\x124\n" +
 	"\aissuers\x18\x14 \x03(\v2\x1a.bartizan.bundle.v1.IssuerR\aissuers\x12:\n" +
-	"\x06prices\x18x \x03(\v2\".bartizan.bundle.v1.ProviderPricesR\x06prices\"\x9f\x02\n" +
+	"\x06prices\x18x \x03(\v2\".bartizan.bundle.v1.ProviderPricesR\x06prices\x12\x11\n" +
+	"\x03url\x18\x8c\x01 \x01(\tR\x03url\"\x9f\x02\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asurface\x18\x02 \x01(\tR\asurface\x12\x16\n" +

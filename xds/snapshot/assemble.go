@@ -36,7 +36,7 @@ func (r *repository) snapshot(commit string) *Snapshot {
 
 func (r *repository) plan(commit string) *plan {
 	p := &plan{dialects: map[string][]string{}, bundle: &bundlepb.Bundle{
-		Commit: commit, VirtualKeys: slices.Concat(r.gateway.keys, r.keys), Policies: bundlePolicies(r.policies), Audit: r.gateway.audit, Limits: r.gateway.limits,
+		Commit: commit, Url: r.gateway.url, VirtualKeys: slices.Concat(r.gateway.keys, r.keys), Policies: bundlePolicies(r.policies), Audit: r.gateway.audit, Limits: r.gateway.limits,
 		ToolAccess: bundleAccess(r.access), ModelAccess: bundleModels(r.models), McpPins: bundlePins(r.pins),
 	}}
 	for _, i := range r.gateway.issuers {

@@ -1,5 +1,6 @@
 // Package gemini reads and refuses in the dialect of Google's Gemini API: generateContent, streamGenerateContent, countTokens,
-// embedContent, batchEmbedContents and batchGenerateContent, of v1, v1beta and v1alpha (https://ai.google.dev/api).
+// embedContent, batchEmbedContents and batchGenerateContent, of v1, v1beta and v1alpha (https://ai.google.dev/api). Of requests about files and
+// models it reads the address, and tells which bodies are the bytes of a file.
 //
 // The API takes every field in two spellings, camelCase and snake_case (the JSON mapping of Protocol Buffers), a null for an absent
 // field, and one value for a list of one. All of these are read as what they mean; both spellings of one field in one object are
@@ -52,7 +53,11 @@ func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 		return message(x, r)
 	}
 	status, canonical := refusal(r.Kind)
-	return answer.Reply(status, r, errorBody(status, canonical, r))
+	reply := answer.Reply(status, r, errorBody(status, canonical, r))
+	if x.Route.Operation == filesCreate && status < 500 {
+		reply.Headers = append(reply.Headers, filters.Header{Name: "x-goog-upload-status", Value: "final"}) // else SDKs send the same bytes again
+	}
+	return reply
 }
 
 func generates(operation string) bool {

@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 // target reads from the address of the request which model it asks, and whether the answer is to be streamed. It refuses what would
 // make the provider read the request as another one than was judged.
 func target(x *filters.Exchange) (model string, stream bool, err error) {
-	if _, sent := x.Request.Headers["x-goog-fieldmask"]; sent {
-		return "", false, malformed("", "the header x-goog-fieldmask is not taken here: it leaves parts of the answer out")
+	if err := unmasked(x); err != nil {
+		return "", false, err
 	}
 	_, model, _ = strings.Cut(x.Request.Path, "/models/")
 	model, _ = strings.CutSuffix(model, ":"+x.Route.Operation)
@@ -38,28 +39,42 @@ func isModel(s string) bool {
 	return s != ""
 }
 
-// streams reads the query (https://cloud.google.com/apis/docs/system-parameters). All but the form of the answer is refused: among
-// the system parameters are such as set other headers, and such as leave parts of the answer out.
+// unmasked refuses the header that leaves parts of the answer out.
+func unmasked(x *filters.Exchange) error {
+	if _, sent := x.Request.Headers["x-goog-fieldmask"]; sent {
+		return malformed("", "the header x-goog-fieldmask is not taken here: it leaves parts of the answer out")
+	}
+	return nil
+}
+
+// streams reads from the query whether a stream is asked for.
 func streams(query string) (bool, error) {
-	values, err := url.ParseQuery(query)
+	values, err := parameters(query)
 	if err != nil {
-		return false, malformed("", "the query of the address cannot be read")
+		return false, err
 	}
-	alt := append(values["alt"], values["$alt"]...)
-	for name := range values {
-		switch name {
-		case "alt", "$alt", "prettyPrint", "$prettyPrint":
-		default:
-			return false, malformed("", "the parameter "+strconv.Quote(name[:min(len(name), 100)])+" in the address is not taken here")
-		}
-	}
-	switch {
+	switch alt := append(values["alt"], values["$alt"]...); {
 	case len(alt) == 0 || len(alt) == 1 && alt[0] == "json":
 		return false, nil
 	case len(alt) == 1 && alt[0] == "sse":
 		return true, nil
 	}
 	return false, malformed("", "the parameter alt is json or sse, once")
+}
+
+// parameters reads the query (https://cloud.google.com/apis/docs/system-parameters). All but the form of the answer and what the operation takes
+// is refused: among the system parameters are such as set other headers, and such as leave parts of the answer out.
+func parameters(query string, taken ...string) (url.Values, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, malformed("", "the query of the address cannot be read")
+	}
+	for name := range values {
+		if !slices.Contains(append(taken, "alt", "$alt", "prettyPrint", "$prettyPrint"), name) {
+			return nil, malformed("", "the parameter "+strconv.Quote(name[:min(len(name), 100)])+" in the address is not taken here")
+		}
+	}
+	return values, nil
 }
 
 func malformed(pointer, message string) error {

@@ -88,6 +88,9 @@ func (h *held) Cut(r filters.Refusal) []byte { return h.codec.Refuse(h.x, r).Bod
 // blocks are the strings of an answer in JSON, and of each line of one in JSON Lines; of any other, its bytes.
 func (h *held) blocks() ([]filters.Block, error) {
 	role := filters.Block{Role: "assistant", Origin: filters.OriginAssistant}
+	if len(h.body) == 0 {
+		return nil, nil
+	}
 	if h.x.Response.MediaType == "application/json" {
 		r := newReader(h.codec, h.x, h.body)
 		r.value(role)
@@ -95,9 +98,6 @@ func (h *held) blocks() ([]filters.Block, error) {
 			return nil, unjudged(err.Error())
 		}
 		return r.Blocks, nil
-	}
-	if len(h.body) == 0 {
-		return nil, nil
 	}
 	if found, ok := h.lines(role); ok {
 		return found, nil

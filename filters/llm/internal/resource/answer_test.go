@@ -66,6 +66,7 @@ func TestAnswers(t *testing.T) {
 		{"a file", "files.content", "text/plain", `a key-1 "key-2"`, 1, `a [redacted] "[redacted]"`, ""},
 		{"a file, denied", "files.content", "application/pdf", "%PDF\xff FORBIDDEN", 1, "", filters.RefusedByPolicy},
 		{"a file that cannot be masked", "files.content", "application/pdf", "%PDF\xff key-1", 1, "", filters.RefusedByPolicy},
+		{"nothing", "files.create", "application/json", "", 0, "", ""},
 		{"an empty file", "files.content", "text/plain", "", 0, "", ""},
 		{"results", "messages.batches.results", "application/x-jsonl", results[:strings.IndexByte(results, '\n')+1], 2, "{\"custom_id\":\"c1\",\"result\":{\"text\":\"a [redacted]\"}}\n", ""},
 		{"results, denied", "messages.batches.results", "application/x-jsonl", results, 3, "", filters.RefusedByPolicy},

@@ -2,8 +2,8 @@
 // stored answers, embeddings.
 //
 // It promises that whatever a request carries becomes a block: every string of a JSON body; every part of a multipart body, whole,
-// as a document with its media type and file name, or as a field with its name; and that a batch is read as the requests that it holds, each by
-// the codec of its dialect. Bodies of other media types are refused, and so is a multipart body that two readers may split in two ways.
+// as a document with its media type and file name, or as a field with its name; a body that is a file, where the dialect says so, as a document;
+// and that a batch is read as the requests that it holds, each by the codec of its dialect. Bodies of other media types are refused, and so is a multipart body that two readers may split in two ways.
 // What is packed within a document (an archive, a PDF) is not unpacked. An answer passes as it comes; where a rule is about answers it is held
 // whole, up to [MaxHeld] bytes, and judged: JSON and JSON Lines by their strings, anything else as one document.
 //
@@ -19,7 +19,13 @@ import (
 
 // Codec is the codec of a dialect, for these operations too.
 type Codec struct {
-	filters.Codec // reads calls of models, treats blocks and refuses
+	filters.Codec // reads calls of models, treats blocks and refuses; it may be Addressed
+}
+
+// Addressed is a codec of a dialect in which more than the path and the content-type say what a request means.
+type Addressed interface {
+	// Document checks the address and the headers, and returns the document that the body is; nil: the content-type says what it is.
+	Document(x *filters.Exchange) (*filters.Block, error)
 }
 
 // Is tells whether an operation is read here: by the last word of its name.
@@ -45,8 +51,21 @@ func (c Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 	if !Is(x.Route.Operation) {
 		return c.Codec.DecodeRequest(x, body)
 	}
+	var document *filters.Block
+	if a, ok := c.Codec.(Addressed); ok {
+		var err error
+		if document, err = a.Document(x); err != nil {
+			return err
+		}
+	}
 	if len(body) == 0 {
 		return newPartsReader(c.Codec, x).finish(nil)
+	}
+	if document != nil {
+		document.Data, document.End, document.Raw = body, len(body), true
+		r := newPartsReader(c.Codec, x)
+		r.Add(*document)
+		return r.finish(r.Err())
 	}
 	contentType := x.Request.Headers["content-type"]
 	mediaType, params, err := mime.ParseMediaType(contentType)
