@@ -14,6 +14,10 @@ import (
 // of providers give up somewhere between 100 and 1,000, and what they refuse need not be judged.
 const MaxDepth = 64
 
+// MaxNames limits the names of the objects around one place, beyond the first few of each, since all of them have to be known there: without
+// a limit the names of 40 MiB take seven times as much. The largest objects of real bodies, schemas of tools, have some hundred members, those of data some thousands.
+const MaxNames = 1 << 18
+
 // Kind is the kind of a JSON value: its first byte, with '0' for every number.
 type Kind = jsontext.Kind
 
@@ -26,6 +30,7 @@ type Decoder struct {
 	levels []level // the objects and arrays around pos
 	base   int     // how many of them were there when the value that is read began
 	names  [][]byte
+	kept   int    // names in the maps of levels
 	room   []byte // for texts that were unescaped; its free part only
 	last   [2]int // where the value that was read last begins and ends
 	err    *filters.BodyError

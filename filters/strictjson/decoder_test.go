@@ -55,6 +55,9 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestDepth(t *testing.T) {
+	if want := fmt.Sprintf("objects of more than %d members", MaxNames); tooManyNames != want {
+		t.Errorf("tooManyNames = %q, want %q", tooManyNames, want)
+	}
 	if want := fmt.Sprintf("nested deeper than %d levels", MaxDepth); tooDeep != want {
 		t.Errorf("tooDeep = %q, want %q", tooDeep, want)
 	}
@@ -404,6 +407,31 @@ func TestManyNames(t *testing.T) {
 		}
 		if err := Validate([]byte("{" + b.String() + `"k1":0}`)); err == nil || err.Error() != `duplicate object member name "k1" at /k1` {
 			t.Errorf("%d names, one twice: %v", n, err)
+		}
+	}
+}
+
+// TestTooManyNames: the names of an object have to be kept as long as it is read.
+func TestTooManyNames(t *testing.T) {
+	object := func(n int, last string) string {
+		var b strings.Builder
+		b.WriteByte('{')
+		for i := range n {
+			fmt.Fprintf(&b, `"%d":1,`, i)
+		}
+		return b.String() + `"last":` + last + `}`
+	}
+	for _, c := range []struct {
+		name, body string
+		refused    bool
+	}{
+		{"many", object(MaxNames-100, "1"), false},
+		{"too many", object(MaxNames+100, "1"), true},
+		{"one after the other", "[" + object(MaxNames-100, "1") + "," + object(MaxNames-100, "1") + "]", false},
+		{"one within the other", object(MaxNames/2+100, object(MaxNames/2+100, "1")), true},
+	} {
+		if err := Validate([]byte(c.body)); (err != nil) != c.refused {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }

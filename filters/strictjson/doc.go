@@ -3,7 +3,7 @@
 //
 // It promises what RFC 7493 (I-JSON) asks: duplicate member names, invalid UTF-8, lone surrogates and anything behind the value
 // are refused, however deep they stand, also in parts that the caller skips. Member names are compared by exact case after
-// unescaping. Nesting is limited to [MaxDepth]. Every refusal is a *filters.BodyError of kind RefusedMalformed which names the
+// unescaping. Nesting is limited to [MaxDepth], and names to [MaxNames]. Every refusal is a *filters.BodyError of kind RefusedMalformed which names the
 // place and carries no value of the body.
 //
 // It does not promise a schema: what the caller does not ask for is only checked for its grammar.

@@ -16,7 +16,10 @@ import (
 // maxShown bounds what an error shows of names of a foreign body, in bytes.
 const maxShown = 200
 
-const tooDeep = "nested deeper than 64 levels" // MaxDepth, held by a test
+const (
+	tooDeep      = "nested deeper than 64 levels"       // MaxDepth, held by a test
+	tooManyNames = "objects of more than 262144 members" // MaxNames
+)
 
 // Fail records that the value read last is not what the protocol allows, unless an earlier error stands already. The message
 // must not carry content of the body.

@@ -136,6 +136,7 @@ func (d *Decoder) enter(object bool) {
 func (d *Decoder) leave() {
 	n := len(d.levels) - 1
 	d.names = d.names[:d.levels[n].first]
+	d.kept -= max(0, len(d.levels[n].many)-manyNames-1) // as many as isNew has counted
 	d.levels = d.levels[:n]
 	d.pos, d.ready, d.whole = d.pos+1, false, n == 0
 }
@@ -153,14 +154,19 @@ func (d *Decoder) member(l *level, c byte) {
 	l.name = d.unescaped(d.body[d.pos+1 : end-1])
 	l.n, l.named = l.n+1, true
 	d.pos, d.ready = end, false
-	if !d.isNew(l) {
+	switch {
+	case !d.isNew(l):
 		d.syntax()
+	case d.kept > MaxNames:
+		d.levels = d.levels[:d.base]
+		d.Fail(tooManyNames)
 	}
 }
 
 // isNew notes the last name of an object, and says no to one that it has already.
 func (d *Decoder) isNew(l *level) bool {
 	if l.many != nil {
+		d.kept++
 		_, twice := l.many[string(l.name)]
 		l.many[string(l.name)] = struct{}{}
 		return !twice
