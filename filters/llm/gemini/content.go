@@ -1,11 +1,10 @@
 package gemini
 
 import (
-	"encoding/base64"
 	"strings"
-	"unicode/utf8"
 
 	"bartizan/filters"
+	"bartizan/filters/llm/internal/request"
 )
 
 // turn reads a Content: {role, parts}. Its role may stand behind its parts, and is written into the blocks at the end. As is the role
@@ -122,26 +121,13 @@ func (r *reader) inline() {
 	case at >= 0:
 		b := &r.Blocks[at]
 		b.MediaType = mediaType
-		if strings.HasPrefix(mediaType, "text/") {
-			b.Data = decoded(b.Data)
-		}
+		b.Data = request.Decoded(mediaType, b.Data)
 	}
 	if kind, _, _ := strings.Cut(mediaType, "/"); kind == "text" || kind == "application" {
 		for i := first; i < len(r.Blocks); i++ {
 			r.Blocks[i].Origin = filters.OriginDocument
 		}
 	}
-}
-
-// decoded is the text in base64, of either alphabet and with padding or without (as the JSON mapping of bytes has it); data itself
-// where there is none.
-func decoded(data []byte) []byte {
-	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(string(data), "="))
-	text, err := base64.RawStdEncoding.DecodeString(plain)
-	if err != nil || !utf8.Valid(text) {
-		return data
-	}
-	return text
 }
 
 // file reads what only names a file, in an object's member of the given name or in a string. The provider has it, or will fetch it.

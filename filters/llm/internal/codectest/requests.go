@@ -76,7 +76,7 @@ func resolves(body []byte, b filters.Block) error {
 	if s, ok := v.(string); ok && strings.HasSuffix(s, string(b.Data)) { // suffix: of a data URI
 		return nil
 	}
-	if s, ok := v.(string); ok && strings.HasPrefix(b.MediaType, "text/") && inBase64(s, b.Data) {
+	if s, ok := v.(string); ok && inBase64(s, b.Data) {
 		return nil
 	}
 	var data any
@@ -86,11 +86,15 @@ func resolves(body []byte, b filters.Block) error {
 	return nil
 }
 
-// inBase64 tells whether s holds data, in either alphabet, with padding or without.
+// inBase64 tells whether s, or what stands behind the comma of a data URI, holds data as text, in either alphabet, with padding or without,
+// and with white space.
 func inBase64(s string, data []byte) bool {
-	s = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(s, "="))
-	got, err := base64.RawURLEncoding.DecodeString(s)
-	return err == nil && bytes.Equal(got, data)
+	if strings.HasPrefix(strings.ToLower(s), "data:") {
+		_, s, _ = strings.Cut(s, ",")
+	}
+	s = strings.NewReplacer("+", "-", "/", "_", " ", "", "\t", "", "\n", "", "\r", "", "\f", "", "\v", "").Replace(s)
+	got, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+	return err == nil && bytes.Equal(bytes.ToValidUTF8(got, []byte("?")), data)
 }
 
 // FuzzRequest is the body of a fuzz target: whatever the bytes, the codec refuses or finds blocks that lie where it says.

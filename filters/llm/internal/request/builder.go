@@ -240,8 +240,8 @@ func (b *Builder) AddString(mediaType string, block filters.Block) {
 	b.Add(block)
 }
 
-// AddDataURI reads a string and collects data:<media type>;base64,<data> (RFC 2397) as its data, a web address as such, and anything
-// else as bytes.
+// AddDataURI reads a string and collects data:<media type>;base64,<data> (RFC 2397) as its data, of a text the text, a web address as such,
+// and anything else as bytes.
 func (b *Builder) AddDataURI(block filters.Block) {
 	n := len(b.Blocks)
 	b.AddString("application/octet-stream", block)
@@ -252,10 +252,13 @@ func (b *Builder) AddDataURI(block filters.Block) {
 	head, data, found := bytes.Cut(at.Data[:len(at.Data):len(at.Data)], []byte{','})
 	switch {
 	case found && len(head) >= 5 && bytes.EqualFold(head[:5], []byte("data:")):
-		mediaType, _, _ := bytes.Cut(head[5:], []byte{';'})
+		mediaType, params, _ := bytes.Cut(bytes.ToLower(head[5:]), []byte{';'})
 		at.Data = data
 		if len(mediaType) > 0 {
-			at.MediaType = string(bytes.ToLower(mediaType))
+			at.MediaType = string(mediaType)
+		}
+		if bytes.HasSuffix(params, []byte("base64")) {
+			at.Data = Decoded(at.MediaType, data)
 		}
 	case bytes.Contains(at.Data[:min(len(at.Data), 16)], []byte("://")):
 		at.MediaType = "text/uri-list"
