@@ -3,6 +3,7 @@ package stream
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -81,14 +82,31 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	return out
 }
 
-// overridden refuses what would make a provider carry out another method than the one that the route is of, as Google's APIs do.
+// overridden refuses what would make a provider carry out another method than the one that the route is of, or read other headers than
+// those that came, as Google's APIs do.
 func (m *Machine) overridden(in headers) *filters.Refusal {
+	if m.x.Route.Surface != filters.SurfaceLLM {
+		return nil
+	}
+	what := ""
 	for _, name := range []string{"x-http-method-override", "x-http-method", "x-method-override"} {
-		if _, sent := in.rest[name]; sent && m.x.Route.Surface == filters.SurfaceLLM {
-			return &filters.Refusal{Kind: filters.RefusedMalformed, Message: "the header " + name + " is not taken here: it changes what a request means"}
+		if _, sent := in.rest[name]; sent {
+			what = "the header " + name
 		}
 	}
-	return nil
+	for pair := range strings.SplitSeq(m.x.Request.Query, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if name = strings.ToLower(name); strings.HasPrefix(name, "$http") || name == "_method" || strings.HasPrefix(name, "x-http-method") {
+			what = "the parameter " + clip(name)
+		}
+	}
+	if what == "" {
+		return nil
+	}
+	return &filters.Refusal{Kind: filters.RefusedMalformed, Message: what + " is not taken here: it changes what a request means"}
 }
 
 func (m *Machine) noRoute() Output {

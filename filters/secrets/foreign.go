@@ -32,9 +32,9 @@ func Foreign(key string) (what string, is bool) {
 	return "", false
 }
 
-// queryKeys are the parameters in which APIs of providers take keys and tokens, in lower case.
+// queryKeys are the parameters in which APIs of providers take keys and tokens, in lower case, and without the $ that Google takes before them.
 var queryKeys = []string{
-	"key", "$key", "api_key", "apikey", "api-key", "x-api-key", "x-goog-api-key", "access_token", "oauth_token", "bearer_token", "token", "authorization",
+	"key", "api_key", "apikey", "api-key", "x-api-key", "x-goog-api-key", "access_token", "oauth_token", "bearer_token", "token", "authorization",
 	"x-amz-security-token", "x-amz-signature",
 }
 
@@ -45,7 +45,7 @@ func InQuery(query string) (name string, found bool) {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		if name = strings.ToLower(name); slices.Contains(queryKeys, name) {
+		if name = strings.ToLower(name); slices.Contains(queryKeys, strings.TrimPrefix(name, "$")) {
 			return name, true
 		}
 	}

@@ -15,7 +15,8 @@ func TestForeign(t *testing.T) {
 
 func TestInQuery(t *testing.T) {
 	for query, want := range map[string]string{
-		"": "", "beta=true": "", "alt=sse&key=AIza": "key", "%6Bey=x": "key", "KEY": "key", "a=1;key=x": "key", "Access_Token=x": "access_token",
+		"pageSize=1&$access_token=x": "$access_token",
+		"":                           "", "beta=true": "", "alt=sse&key=AIza": "key", "%6Bey=x": "key", "KEY": "key", "a=1;key=x": "key", "Access_Token=x": "access_token",
 		"pageToken=x": "", "monkey=1": "", "x=key=1": "", "%zz=1&key=2": "key",
 	} {
 		if got, found := InQuery(query); got != want || found != (want != "") {
