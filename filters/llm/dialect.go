@@ -94,7 +94,7 @@ func dialects() []Dialect {
 			Name: "bedrock", Codec: bedrock.Codec{}, CredentialHeader: "authorization", CredentialPrefix: "Bearer ",
 			Operations: bedrockOperations(),
 		},
-		{
+		{ //nolint:gosec // G101: names of headers
 			Name: "gemini", Codec: resource.Codec{Codec: gemini.Codec{}}, CredentialHeader: "x-goog-api-key", Operations: geminiOperations(),
 			Onward: []string{"x-goog-upload-url", "x-goog-upload-control-url"},
 		},

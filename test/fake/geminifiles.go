@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -115,7 +114,7 @@ func writeJSON(w http.ResponseWriter, v any) bool {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	out, err := json.Marshal(v)
 	if err == nil {
-		_, err = io.WriteString(w, string(out))
+		_, err = w.Write(out)
 	}
 	return err == nil
 }
