@@ -57,6 +57,9 @@ func (f *found) block(d *strictjson.Decoder, whole bool) {
 		case "text", "thinking", "data":
 			if d.Kind() == '"' {
 				d.Skip()
+				if b.text != (place{}) && f.parts.Judged {
+					d.Fail("want one text")
+				}
 				b.text = placeOf(d)
 			}
 		case "citations":

@@ -45,6 +45,9 @@ func block(origin filters.Origin, mediaType string) filters.Block {
 // part reads one Part.
 func (f *found) part() {
 	first, mark, thinks := len(f.said), f.Mark(), false
+	if first > answer.MaxParts {
+		f.Fail("want fewer parts")
+	}
 	if f.Kind() != '{' {
 		f.extra(filters.OriginAssistant)
 		return

@@ -2,8 +2,6 @@ package gemini
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
 
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
@@ -40,16 +38,7 @@ func (r *reading) WriteBody(e *answer.Event) []byte {
 			edits = append(edits, filters.Edit{Start: p.Object[0], End: p.Object[1], With: instead(e.Data[p.Object[0]:p.Object[1]], p.Text)})
 		}
 	}
-	// A part may hold, against the API, more than one thing: what takes its place takes that of all of them, and a text that says something goes first.
-	slices.SortStableFunc(edits, func(a, b filters.Edit) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), cmp.Compare(len(b.With), len(a.With)))
-	})
-	end := 0
-	return redact.Apply(e.Data, slices.DeleteFunc(edits, func(edit filters.Edit) bool {
-		inside := edit.Start < end
-		end = max(end, edit.End)
-		return inside
-	}))
+	return redact.Apply(e.Data, answer.Outermost(edits))
 }
 
 // instead is a part of text, with the signature of the thought that led to the part in whose place it stands: without it the provider

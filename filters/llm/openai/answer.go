@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"math"
+
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/llm/openai/internal/fault"
@@ -19,11 +21,18 @@ type reading struct {
 
 var _ answer.Dialect = (*reading)(nil)
 
+// maxChoices limits the choices of one event; OpenAI makes 128 at most. No more parts than maxOpen are open at one time.
+const (
+	maxChoices = 1 << 10
+	maxOpen    = 1 << 10
+)
+
 // found is what one chunk, or one JSON body, says.
 type found struct {
 	model, stop, err string
 	calls            []call
-	ended            []int64 // choices of which all has come
+	ended            []int64        // choices of which all has come
+	indexes          map[int64]bool // of the choices that were read
 	usage            filters.Usage
 	parts            *answer.Event
 	stops            []answer.Piece
@@ -108,7 +117,7 @@ func (f *found) choices(d *strictjson.Decoder, kind strictjson.Kind) {
 // choice reads one of the answers to one request. Its index, which may come last, is the group of what it says.
 func (f *found) choice(d *strictjson.Decoder) {
 	index, stop, probabilities := int64(0), "", place{}
-	parts, calls := len(f.parts.Pieces), len(f.calls)
+	parts, calls, messages := len(f.parts.Pieces), len(f.calls), 0
 	for name := range d.Object() {
 		switch string(name) {
 		case "index":
@@ -117,12 +126,16 @@ func (f *found) choice(d *strictjson.Decoder) {
 			answer.SetName(&stop, d.MaybeText())
 			f.stopped(d, stop)
 		case "delta", "message":
+			if messages++; messages > 1 && f.parts.Judged {
+				d.Fail("want a delta or a message")
+			}
 			f.message(d)
 		case "logprobs":
 			d.Skip()
 			probabilities = placeOf(d)
 		}
 	}
+	f.once(d, index)
 	for i := range f.parts.Pieces[parts:] {
 		p := &f.parts.Pieces[parts+i]
 		p.Key.Group = index
@@ -137,6 +150,19 @@ func (f *found) choice(d *strictjson.Decoder) {
 			f.stops[n-1].Key.Group = index
 		}
 	}
+}
+
+// once sees to it that an event that is judged speaks of each choice once, and of no more of them than can be written.
+func (f *found) once(d *strictjson.Decoder, index int64) {
+	switch {
+	case !f.parts.Judged:
+		return
+	case f.indexes == nil:
+		f.indexes = map[int64]bool{}
+	case f.indexes[index] || len(f.indexes) == maxChoices:
+		d.Fail("want each choice once, and no more than 1024")
+	}
+	f.indexes[index] = true
 }
 
 // message reads what a model says, or a piece of it.
@@ -172,13 +198,17 @@ func (f *found) call(d *strictjson.Decoder, index int64) {
 	if d.Kind() != '{' {
 		return
 	}
+	if len(f.calls) == answer.MaxParts {
+		d.Fail("want fewer calls")
+		return
+	}
 	var c call
 	mark := d.Mark()
 	for name := range d.Object() {
 		switch string(name) {
 		case "index":
 			index, _ = d.MaybeInt64()
-			c.odd = index < 0
+			c.odd = c.odd || index < 0 || index > math.MaxInt32
 		case "id":
 			answer.SetName(&c.ID, d.MaybeText())
 		case "custom":
@@ -197,11 +227,13 @@ func (f *found) function(d *strictjson.Decoder, c *call) {
 	if d.Kind() != '{' {
 		return
 	}
+	c.odd = c.odd || c.Name != "" // the call has two
 	for name := range d.Object() {
 		switch string(name) {
 		case "name":
 			answer.SetName(&c.Name, d.MaybeText())
 		case "arguments", "input": // the second of a custom tool: free text
+			c.odd = c.odd || c.place != place{} // which of two is meant, each client decides for itself
 			c.arguments = append(c.arguments, d.MaybeText()...)
 			c.place = placeOf(d)
 		}

@@ -14,6 +14,7 @@ const (
 	partContent = iota
 	partRefusal
 	partReasoning
+	partReason // the same by its other name: there are servers that say it under both
 	partFunction
 	partCalls
 )
@@ -39,7 +40,9 @@ func (f *found) text(d *strictjson.Decoder, name []byte, kind strictjson.Kind) {
 		p.Key.Part = partContent
 	case "refusal":
 		p.Key.Part = partRefusal
-	case "reasoning", "reasoning_content":
+	case "reasoning":
+		p.Key.Part = partReason
+	case "reasoning_content":
 		p.Key.Part = partReasoning
 	default:
 		p.Key.Part = -1
@@ -107,6 +110,7 @@ func (r *reading) speaks(choice int64) {
 func (r *reading) callPart(e *answer.Event, c *call, old *opened, begins bool) {
 	p := answer.Piece{Key: c.key, Start: c.place.start, End: c.place.end, Object: [2]int{c.object.start, c.object.end}}
 	p.Raw = p.End > 0 && e.Data[p.Start] != '"'
+	c.odd = c.odd || old == nil && len(r.open) >= maxOpen
 	switch {
 	case old == nil && !c.odd:
 		r.open = append(r.open, opened{c.key, c.ID, c.Name})
@@ -151,6 +155,8 @@ func (r *reading) block(k answer.Key, mediaType string) filters.Block {
 		pointer += "/refusal"
 	case k.Part == partReasoning:
 		pointer += "/reasoning_content"
+	case k.Part == partReason:
+		pointer += "/reasoning"
 	case k.Part == partFunction:
 		pointer += "/function_call"
 	}

@@ -49,10 +49,17 @@ type Event struct {
 	Pieces []Piece // in the order of their places in Data
 	Quiet  bool    // it carries nothing, such as a ping, and may pass before others that are held
 	Last   bool    // what is unfinished stays so: an error of the provider
+	over   bool    // there were more pieces than are judged
 }
 
 // Add adds what the event says of a part.
-func (e *Event) Add(p Piece) { e.Pieces = append(e.Pieces, p) }
+func (e *Event) Add(p Piece) {
+	if len(e.Pieces) >= 2*MaxParts { // a part has two at most
+		e.over = true
+		return
+	}
+	e.Pieces = append(e.Pieces, p)
+}
 
 // Key is by what a dialect tells parts apart. Groups are told apart by what ends them: each has a stop reason of its own.
 type Key struct{ Group, Part int64 }
@@ -138,6 +145,19 @@ func (e *Event) EditsTold(stop string, part func(quoted string) string) []filter
 			edits = append(edits, filters.Edit{Start: p.Object[0], End: p.Object[1], With: []byte(part(Quote(p.Text)))})
 		}
 	}
-	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(a.Start, b.Start) })
-	return edits
+	return Outermost(edits)
+}
+
+// Outermost sorts edits, and leaves out those that lie in another: what is judged whole may hold parts that are judged by themselves, and
+// a part may hold, against its API, more than one thing. Of those for one place, the one stays that says most.
+func Outermost(edits []filters.Edit) []filters.Edit {
+	slices.SortStableFunc(edits, func(a, b filters.Edit) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), cmp.Compare(len(b.With), len(a.With)))
+	})
+	end := 0
+	return slices.DeleteFunc(edits, func(e filters.Edit) bool {
+		inside := e.Start < end
+		end = max(end, e.End)
+		return inside
+	})
 }

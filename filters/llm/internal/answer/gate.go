@@ -11,8 +11,8 @@ import (
 // Limits of what a judge makes a reader hold of one answer.
 const (
 	MaxHeld   = 32 << 20 // bytes of events that wait, and of content that is to be judged
-	maxParts  = 1 << 14
-	perQueued = 512 // bytes that a waiting event takes beside its own
+	MaxParts  = 1 << 14  // of an answer; no list in one that dialects gather may be longer
+	perQueued = 512      // bytes that a waiting event takes beside its own
 )
 
 // gate asks the judge about the parts of one answer.
@@ -37,6 +37,9 @@ func newGate(x *filters.Exchange, judge filters.AnswerJudge) *gate {
 
 // take judges what an event brings. An error ends the answer.
 func (g *gate) take(e *Event) error {
+	if e.over {
+		return unjudged("", "it has more than "+strconv.Itoa(MaxParts)+" parts")
+	}
 	if len(e.Pieces) > 0 && !g.begun {
 		if err := g.stage(filters.AnswerBegins); err != nil {
 			return err
@@ -132,8 +135,8 @@ func (g *gate) piece(e *Event, p *Piece) error {
 
 // begin decides how a part is treated until it is whole.
 func (g *gate) begin(p *Piece) error {
-	if len(g.order) >= maxParts {
-		return unjudged("", "it has more than "+strconv.Itoa(maxParts)+" parts")
+	if len(g.order) >= MaxParts {
+		return unjudged("", "it has more than "+strconv.Itoa(MaxParts)+" parts")
 	}
 	part := &part{Part: *p.Begin}
 	if old := g.parts[p.Key]; old != nil && !old.closed {
@@ -185,6 +188,9 @@ func maskError(err error) error {
 func (g *gate) close(p *part) error {
 	p.closed = true
 	if !p.gather {
+		if p.masker != nil {
+			return maskError(p.masker.Close())
+		}
 		return nil
 	}
 	block := p.block()
@@ -252,9 +258,7 @@ func (g *gate) conclude(e *Event) (changed bool, err error) {
 		calls := g.groups[p.Key.Group]
 		switch {
 		case p.Stop:
-			if calls != nil && calls.gone > 0 && calls.kept == 0 {
-				p.Fate = Told
-			}
+			continue
 		case p.part.Kind == Call && p.Begin != nil:
 			if calls == nil {
 				calls = &group{}
@@ -273,6 +277,12 @@ func (g *gate) conclude(e *Event) (changed bool, err error) {
 			}
 		}
 		changed = changed || p.Fate != Kept || p.Shift > 0
+	}
+	for i := range e.Pieces { // a stop reason may stand before the calls
+		p := &e.Pieces[i]
+		if calls := g.groups[p.Key.Group]; p.Stop && calls != nil && calls.gone > 0 && calls.kept == 0 {
+			p.Fate, changed = Told, true
+		}
 	}
 	return changed, nil
 }

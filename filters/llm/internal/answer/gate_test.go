@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -158,11 +159,31 @@ func TestHeldIsBounded(t *testing.T) {
 	}
 	many := speak(filters.Outlook{})
 	for i := 0; err == nil || i == 0; i++ {
-		if _, err = many.Write(fmt.Appendf(nil, "data: {\"part\":%d,\"begin\":\"text\",\"end\":true}\n\n", i)); i > 2*maxParts {
+		if _, err = many.Write(fmt.Appendf(nil, "data: {\"part\":%d,\"begin\":\"text\",\"end\":true}\n\n", i)); i > 2*MaxParts {
 			break
 		}
 	}
 	if err == nil || !strings.Contains(err.Error(), "parts") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestMaskedUnread: a text whose masks need no judgement of it ends as well.
+func TestMaskedUnread(t *testing.T) {
+	s := speak(filters.Outlook{Masks: []*regexp.Regexp{regexp.MustCompile("ab+")}})
+	out, err := s.Write([]byte(`data: {"begin":"text","say":"ab"}` + "\n\n" + `data: {"end":true}` + "\n\n"))
+	if err != nil || !strings.HasPrefix(string(out), "1 [redacted]|") {
+		t.Errorf("%v: %q passed", err, out)
+	}
+}
+
+// TestManyPieces: the pieces of one event take no more memory than an answer may have parts.
+func TestManyPieces(t *testing.T) {
+	var e Event
+	for range 1 << 20 {
+		e.Add(Piece{})
+	}
+	if len(e.Pieces) > 2*MaxParts || newGate(&filters.Exchange{}, watch{}).take(&e) == nil {
+		t.Errorf("%d pieces", len(e.Pieces))
 	}
 }

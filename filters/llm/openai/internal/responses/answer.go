@@ -31,6 +31,7 @@ type found struct {
 	items                                       []output // of the event one; of a response all
 	part                                        content
 	said                                        filters.Span // a text, or a piece of one
+	twice                                       bool         // there is another
 	value                                       filters.Span // an annotation, or what came of a call
 	logprobs                                    filters.Span
 	usage                                       filters.Usage
@@ -92,16 +93,21 @@ func (f *found) member(d *strictjson.Decoder, name []byte) {
 		if kind == '"' {
 			answer.SetName(&f.code, d.Text())
 			start, end := d.Range()
-			f.said = filters.Span{Start: start, End: end}
+			f.says(filters.Span{Start: start, End: end})
 		}
 	case "delta", "text", "refusal", "arguments", "input", "command", "diff", "output":
 		switch kind {
 		case '"':
-			f.said = spanOf(d)
+			f.says(spanOf(d))
 		case '{', '[':
 			f.value = spanOf(d)
 		}
 	}
+}
+
+func (f *found) says(at filters.Span) {
+	f.twice = f.said != filters.Span{}
+	f.said = at
 }
 
 // ReadBody reads a response, or an error.
@@ -165,7 +171,9 @@ func (f *found) response(d *strictjson.Decoder, name []byte) {
 			return
 		}
 		for range d.Array() {
-			f.items = append(f.items, readOutput(d))
+			if f.items = append(f.items, readOutput(d)); len(f.items) > answer.MaxParts {
+				d.Fail("want fewer items")
+			}
 		}
 	}
 }

@@ -109,7 +109,9 @@ func readContents(d *strictjson.Decoder) (list []content) {
 		return nil
 	}
 	for range d.Array() {
-		if d.Kind() == '{' {
+		if len(list) == answer.MaxParts {
+			d.Fail("want fewer parts")
+		} else if d.Kind() == '{' {
 			list = append(list, readContent(d))
 		} else {
 			list = append(list, content{at: spanOf(d)})
@@ -125,8 +127,14 @@ func readContent(d *strictjson.Decoder) (c content) {
 		case "type":
 			answer.SetName(&c.kind, d.MaybeText())
 		case "text", "refusal":
-			if d.Kind() == '"' {
-				c.text = spanOf(d)
+			if d.Kind() != '"' {
+				break
+			}
+			if at := spanOf(d); c.text == (filters.Span{}) || at.End-at.Start > len(`""`) {
+				if c.text.End-c.text.Start > len(`""`) {
+					d.Fail("want one text")
+				}
+				c.text = at
 			}
 		case "logprobs":
 			c.logprobs = spanOf(d)
@@ -135,7 +143,9 @@ func readContent(d *strictjson.Decoder) (c content) {
 				break
 			}
 			for range d.Array() {
-				c.annotations = append(c.annotations, spanOf(d))
+				if c.annotations = append(c.annotations, spanOf(d)); len(c.annotations) > answer.MaxParts {
+					d.Fail("want fewer annotations")
+				}
 			}
 		}
 	}

@@ -18,16 +18,26 @@ const (
 	maxComments = 1 << 20
 )
 
+// unknown is of no part: what has it is refused.
+var unknown = answer.Key{Group: -1}
+
 // progress is how far a part has come.
 type progress struct {
 	begun  bool // content has come
 	closed bool
+	part   *answer.Part // of a call, as it began
 }
 
 // pieces adds what an event says of parts.
 func (r *reading) pieces(f *found, e *answer.Event) {
 	if r.parts == nil {
 		r.parts = map[answer.Key]*progress{}
+	}
+	if f.twice { // which of two texts is meant, each client decides for itself
+		switch f.what {
+		case partDelta, partSaid, callDelta, callSaid, callDraft:
+			e.Add(answer.Piece{Key: unknown})
+		}
 	}
 	switch f.what {
 	case itemAdded:
@@ -122,8 +132,10 @@ func (r *reading) ends(e *answer.Event, all ending) {
 	switch {
 	case state == nil:
 		p.Begin, p.Close = all.part, true
-		state = &progress{}
+		state = &progress{part: all.part}
 		r.parts[all.key] = state
+	case state.part != nil && all.part != nil && (all.part.Kind != state.part.Kind || all.part.Block.Name != state.part.Block.Name):
+		p.Key = unknown // it was judged by another name than the client now reads
 	case state.closed:
 		p.Repeat = true
 	case !state.begun:
@@ -166,7 +178,7 @@ func (r *reading) added(e *answer.Event, index int64, o *output) {
 	}
 	key, asked := answer.Key{Part: index}, o.asked()
 	p := answer.Piece{Key: key, Begin: r.callPart(index, o)}
-	r.parts[key] = &progress{}
+	r.parts[key] = &progress{part: p.Begin}
 	switch { // of an action there may be as much as is known
 	case !asked.text:
 		p.Start, p.End, p.Raw, p.Draft = asked.Start, asked.End, true, true

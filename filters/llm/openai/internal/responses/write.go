@@ -1,8 +1,6 @@
 package responses
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 
 	"bartizan/filters"
@@ -36,8 +34,7 @@ func (r *reading) WriteEvent(dst []byte, e *answer.Event) []byte {
 	if len(edits) == 0 {
 		return append(dst, e.Raw...)
 	}
-	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(a.Start, b.Start) })
-	return sse.Replace(dst, e.Event, redact.Apply(e.Data, edits))
+	return sse.Replace(dst, e.Event, redact.Apply(e.Data, answer.Outermost(edits)))
 }
 
 // tell writes the events of a message in the place of a call.
@@ -63,9 +60,7 @@ func (r *reading) messageID(index int64) string {
 
 // WriteBody writes a response with its output changed.
 func (r *reading) WriteBody(e *answer.Event) []byte {
-	edits := r.edits(e)
-	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(a.Start, b.Start) })
-	return redact.Apply(e.Data, edits)
+	return redact.Apply(e.Data, answer.Outermost(r.edits(e)))
 }
 
 // edits are what is changed in an event: contents, the log probabilities of texts that are changed, and the items of a response that
