@@ -142,6 +142,10 @@ func (r *reader) partMember(member string, origin filters.Origin) bool {
 		return r.text("text/plain", block)
 	case "data":
 		return r.text("application/octet-stream", block)
+	case "citations": // of a text, what it cites; of a document, whether it may be cited
+		if kind == '[' {
+			r.AddJSON(block)
+		}
 	}
 	return true
 }

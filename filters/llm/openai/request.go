@@ -67,6 +67,8 @@ func (r *reader) member(name string) {
 		r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: "web_search_options", Pointer: r.Pointer()})
 	case "prediction":
 		r.prediction()
+	case "documents", "chat_template", "chat_template_kwargs": // of servers that make the prompt by a template
+		r.other(filters.Block{Role: "user", Origin: filters.OriginUser})
 	default:
 		r.Router(name, r.member)
 	}
