@@ -1,9 +1,11 @@
 package openai
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/codectest"
@@ -61,5 +63,18 @@ func TestMany(t *testing.T) {
 	}
 	if err != nil || len(x.Response.ToolCalls) > 1<<10 {
 		t.Errorf("%v, %d calls", err, len(x.Response.ToolCalls))
+	}
+}
+
+// TestManyEdits: what a chunk costs grows with its size, not with that times what is changed in it.
+func TestManyEdits(t *testing.T) {
+	var chunk strings.Builder
+	for i := range 1 << 13 {
+		fmt.Fprintf(&chunk, `,"member%d":"secret %s"`, i, strings.Repeat("x", 900))
+	}
+	start := time.Now()
+	passed, err := codectest.Masked(Codec{}, "secret", `data: {"choices":[{"delta":{"role":"assistant"`+chunk.String()+"}}]}\n\n")
+	if took := time.Since(start); err != nil || strings.Count(passed, "[redacted]") != 1<<13 || took > 4*time.Second {
+		t.Errorf("%v after %v", err, took)
 	}
 }

@@ -56,14 +56,34 @@ func (r *reading) write(e *answer.Event) (data []byte, left bool) {
 	}
 	slices.SortFunc(edits, func(a, b filters.Edit) int { return cmp.Compare(b.Start, a.Start) })
 	edits = slices.CompactFunc(edits, func(a, b filters.Edit) bool { return a.Start == b.Start })
-	data = bytes.Clone(e.Data)
-	for _, edit := range edits { // from the last to the first, so that their places stay
-		if edit.With == nil {
-			edit.Start, edit.End = withComma(data, edit.Start, edit.End)
-		}
-		data = slices.Replace(data, edit.Start, edit.End, edit.With...)
+	return written(e.Data, edits), left
+}
+
+// written is data with edits, which come from the last to the first: it is written from behind. An edit without anything to write takes
+// an element out of a list, with the comma that parts it from the next, or else from the one before.
+func written(data []byte, edits []filters.Edit) []byte {
+	const space = " \t\r\n"
+	size := len(data)
+	for _, edit := range edits {
+		size += len(edit.With)
 	}
-	return data, left
+	out, at, from := make([]byte, size), size, len(data)
+	add := func(p []byte) { at -= copy(out[at-len(p):], p) }
+	for _, edit := range edits {
+		add(data[min(edit.End, from):from])
+		from = edit.Start
+		if edit.With != nil {
+			add(edit.With)
+			continue
+		}
+		if behind := bytes.TrimLeft(out[at:], space); behind[0] == ',' {
+			at = size - len(bytes.TrimLeft(behind[1:], space))
+		} else if before := bytes.TrimRight(data[:from], space); before[len(before)-1] == ',' {
+			from = len(before) - 1
+		}
+	}
+	add(data[:from])
+	return out[at:]
 }
 
 // edits are those of one choice. One without anything to write takes an element out of a list.
@@ -163,19 +183,6 @@ func shifted(data []byte, object place, p *answer.Piece) []filters.Edit {
 		}
 	}
 	return edits
-}
-
-// withComma is an element of a list with the comma that parts it from the next, or else from the one before.
-func withComma(data []byte, start, end int) (int, int) {
-	const space = " \t\r\n"
-	behind := bytes.TrimLeft(data[end:], space)
-	if behind[0] == ',' {
-		return start, len(data) - len(bytes.TrimLeft(behind[1:], space))
-	}
-	if before := bytes.TrimRight(data[:start], space); before[len(before)-1] == ',' {
-		return len(before) - 1, end
-	}
-	return start, end
 }
 
 // layout finds the choices of a chunk or a completion; left says that it holds more than them, such as a usage.
