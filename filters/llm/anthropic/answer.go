@@ -27,6 +27,7 @@ type found struct {
 	piece                  []byte // of the arguments of the call at index
 	usage                  usage
 	parts                  *answer.Event
+	added                  bool // content of the block at index has come
 	opaque                 bool // an event of a type that carries no content, or that nobody knows yet
 }
 

@@ -146,6 +146,10 @@ func (r *reading) place(f *found) {
 // adds notes the string that was read last as content of the block.
 func (f *found) adds(d *strictjson.Decoder) {
 	if at := placeOf(d); f.parts.Judged && d.Err() == nil && f.parts.Data[at.start] == '"' {
+		if f.added {
+			d.Fail("want one text")
+		}
+		f.added = true
 		f.parts.Add(answer.Piece{Start: at.start, End: at.end})
 	}
 }

@@ -27,8 +27,16 @@ func TestWithinWhole(t *testing.T) {
 
 // TestTwofold: of a block with two texts none is judged as if it were all.
 func TestTwofold(t *testing.T) {
-	passed, err := codectest.Masked(Codec{}, "secret", `data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":"a secret","data":"b"}}`+"\n\n")
-	if err == nil || strings.Contains(passed, "secret") {
-		t.Errorf("%v: %s passed", err, passed)
+	const start, delta = `data: {"type":"content_block_start","index":0,"content_block":`, `data: {"type":"content_block_delta","index":0,"delta":`
+	for name, events := range map[string][]string{
+		"in its begin": {start + `{"type":"text","text":"a secret","data":"b"}}`},
+		"in a piece":   {start + `{"type":"text","text":""}}`, delta + `{"text":"a sec","thinking":"b"}}`, delta + `{"text":"ret"}}`},
+	} {
+		for i := range events {
+			events[i] += "\n\n"
+		}
+		if passed, err := codectest.Masked(Codec{}, "secret", events...); err == nil || strings.Contains(passed, "sec") {
+			t.Errorf("%s: %v: %s passed", name, err, passed)
+		}
 	}
 }
