@@ -72,6 +72,7 @@ type judgeFunc func(*filters.Exchange, []filters.Block) filters.Decision
 func (f judgeFunc) Judge(x *filters.Exchange, _ filters.AnswerStage, blocks []filters.Block) filters.Decision {
 	return f(x, blocks)
 }
+
 func (judgeFunc) Expect(*filters.Exchange, *filters.Block) filters.Outlook { return filters.Outlook{} }
 
 // run reads the answer in the chunks that next cuts off.

@@ -57,7 +57,6 @@ func TestAnswersJudged(t *testing.T) {
 type judgedAnswer struct {
 	text, stop string
 	calls      []string
-	id         string // of the decision
 }
 
 func (w *world) anthropicAnswers(t *testing.T) {

@@ -129,7 +129,7 @@ func (w *world) responsesDenied(t *testing.T, stream bool) {
 	client, seen := w.responsesClient()
 	_, _, err := respond(t.Context(), client, stream, ofText("FORBIDDEN"))
 	var api *openai.Error
-	if !errors.As(err, &api) || api.StatusCode != 451 || !strings.Contains(api.Message, "We do not ask that. (rule asked/prompt") || seen.tries != 1 {
+	if !errors.As(err, &api) || api.StatusCode != http.StatusUnavailableForLegalReasons || !strings.Contains(api.Message, "We do not ask that. (rule asked/prompt") || seen.tries != 1 {
 		t.Errorf("%d tries, %v", seen.tries, err)
 	}
 	res, text, err := respond(t.Context(), client, stream, ofText("BETTER NOT"))
@@ -141,7 +141,7 @@ func (w *world) responsesDenied(t *testing.T, stream bool) {
 	}
 	if _, err := client.Responses.InputTokens.Count(t.Context(), oai.InputTokenCountParams{
 		Model: openai.String(responsesModel), Input: oai.InputTokenCountParamsInputUnion{OfString: openai.String("FORBIDDEN")},
-	}); !errors.As(err, &api) || api.StatusCode != 451 {
+	}); !errors.As(err, &api) || api.StatusCode != http.StatusUnavailableForLegalReasons {
 		t.Errorf("tokens of what is forbidden: %v", err)
 	}
 }

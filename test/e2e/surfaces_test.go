@@ -72,8 +72,8 @@ func denied(t *testing.T, what string, err error) {
 	var a *anthropic.Error
 	var o *openai.Error
 	switch {
-	case errors.As(err, &a) && a.StatusCode == 451:
-	case errors.As(err, &o) && o.StatusCode == 451:
+	case errors.As(err, &a) && a.StatusCode == http.StatusUnavailableForLegalReasons:
+	case errors.As(err, &o) && o.StatusCode == http.StatusUnavailableForLegalReasons:
 	default:
 		t.Errorf("%s: %v, want it refused", what, err)
 	}
@@ -135,7 +135,7 @@ func (w *world) anthropicSurfaces(t *testing.T) {
 	if models, err := client.Models.List(t.Context(), anthropic.ModelListParams{}); err != nil || len(models.Data) != 1 {
 		t.Errorf("models: %v", err)
 	}
-	_, err := client.Beta.Files.Download(t.Context(), "file-fake", anthropic.BetaFileDownloadParams{}) //nolint:bodyclose // refused
+	_, err := client.Beta.Files.Download(t.Context(), "file-fake", anthropic.BetaFileDownloadParams{})
 	denied(t, "a file's content", err)
 }
 
@@ -170,6 +170,6 @@ func (w *world) openAISurfaces(t *testing.T) {
 	if models, err := client.Models.List(t.Context()); err != nil || len(models.Data) == 0 {
 		t.Errorf("models: %v", err)
 	}
-	_, err := client.Files.Content(t.Context(), "file-fake") //nolint:bodyclose // refused
+	_, err := client.Files.Content(t.Context(), "file-fake")
 	denied(t, "a file's content", err)
 }

@@ -117,7 +117,7 @@ func (w *world) modelsBySDK(t *testing.T) {
 	client := w.anthropicClient(aliceKey)
 	_, err := client.Messages.New(t.Context(), ask("claude-fable-5", "hi"))
 	var refused *anthropic.Error
-	if !errors.As(err, &refused) || refused.StatusCode != 451 || !strings.Contains(refused.RawJSON(), "claude-fable-5") {
+	if !errors.As(err, &refused) || refused.StatusCode != http.StatusUnavailableForLegalReasons || !strings.Contains(refused.RawJSON(), "claude-fable-5") {
 		t.Errorf("anthropic-sdk-go: %v", err)
 	}
 	other := openai.NewClient(openaioption.WithBaseURL(w.URL+"/openai/v1"), openaioption.WithAPIKey(aliceKey))
@@ -125,7 +125,7 @@ func (w *world) modelsBySDK(t *testing.T) {
 		Model: "o9-pro", Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("hi")},
 	})
 	var denied *openai.Error
-	if !errors.As(err, &denied) || denied.StatusCode != 451 || !strings.Contains(denied.Message, "o9-pro") {
+	if !errors.As(err, &denied) || denied.StatusCode != http.StatusUnavailableForLegalReasons || !strings.Contains(denied.Message, "o9-pro") {
 		t.Errorf("openai-go: %v", err)
 	}
 }
