@@ -17,7 +17,7 @@ import (
 const maxShown = 200
 
 const (
-	tooDeep      = "nested deeper than 64 levels"       // MaxDepth, held by a test
+	tooDeep      = "nested deeper than 64 levels"        // MaxDepth, held by a test
 	tooManyNames = "objects of more than 262144 members" // MaxNames
 )
 
