@@ -3,7 +3,6 @@ package stream
 import (
 	"crypto/sha256"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"bartizan/filters"
 	"bartizan/filters/llm"
 	"bartizan/filters/redact"
+	"bartizan/filters/secrets"
 )
 
 // requestHeaders decides all that can be decided without the body: the route, the identity, the size, the encoding.
@@ -94,14 +94,8 @@ func (m *Machine) overridden(in headers) *filters.Refusal {
 			what = "the header " + name
 		}
 	}
-	for pair := range strings.SplitSeq(m.x.Request.Query, "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(name); err == nil {
-			name = plain
-		}
-		if name = strings.ToLower(name); strings.HasPrefix(name, "$http") || name == "_method" || strings.HasPrefix(name, "x-http-method") {
-			what = "the parameter " + clip(name)
-		}
+	if name, found := secrets.Overriding(m.x.Request.Query); found {
+		what = "the parameter " + clip(name)
 	}
 	if what == "" {
 		return nil

@@ -40,12 +40,24 @@ var queryKeys = []string{
 
 // InQuery finds a parameter of a URL's query that may carry a key, whatever it carries.
 func InQuery(query string) (name string, found bool) {
+	return inQuery(query, func(name string) bool { return slices.Contains(queryKeys, strings.TrimPrefix(name, "$")) })
+}
+
+// Overriding finds a parameter that has an API carry out another method, or read other headers, keys among them, than those that came.
+func Overriding(query string) (name string, found bool) {
+	return inQuery(query, func(name string) bool {
+		return strings.HasPrefix(name, "$http") || name == "_method" || strings.HasPrefix(name, "x-http-method")
+	})
+}
+
+// inQuery finds a parameter by its name in lower case.
+func inQuery(query string, is func(name string) bool) (name string, found bool) {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, _, _ := strings.Cut(pair, "=")
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		if name = strings.ToLower(name); slices.Contains(queryKeys, strings.TrimPrefix(name, "$")) {
+		if name = strings.ToLower(name); is(name) {
 			return name, true
 		}
 	}
