@@ -134,11 +134,11 @@ func TestManyConnectors(t *testing.T) {
 	for range many {
 		declarations = append(declarations, server1("https://warehouse.example.com/mcp", ""))
 	}
-	start := time.Now()
+	start := time.Now() // in the square of them it takes minutes
 	if d := newRegistry(t, connectors(), nil).Connectors(declares(declarations...), ConnectorsRegistered); d.Action == filters.ActionDeny {
 		t.Error(d)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("took %s", took)
 	}
 }

@@ -74,7 +74,7 @@ func TestManyEdits(t *testing.T) {
 	}
 	start := time.Now()
 	passed, err := codectest.Masked(Codec{}, "secret", `data: {"choices":[{"delta":{"role":"assistant"`+chunk.String()+"}}]}\n\n")
-	if took := time.Since(start); err != nil || strings.Count(passed, "[redacted]") != 1<<13 || took > 4*time.Second {
+	if took := time.Since(start); err != nil || strings.Count(passed, "[redacted]") != 1<<13 || took > 20*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}
 }
