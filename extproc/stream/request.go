@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strconv"
@@ -53,13 +54,7 @@ func (m *Machine) requestHeaders(req *extproc.ProcessingRequest, h *extproc.Http
 	if visible, err := m.cfg.Bundle.Visible(route, &m.x); !visible {
 		return m.hidden(err)
 	}
-	if refusal := lacking(m.x.Identity, in, m.at); refusal != nil {
-		return m.Refuse(*refusal)
-	}
-	if refusal := m.overridden(in); refusal != nil {
-		return m.Refuse(*refusal)
-	}
-	if refusal := m.encoded(in.encoding); refusal != nil {
+	if refusal := cmp.Or(lacking(m.x.Identity, in, m.at), m.overridden(in), m.encoded(in.encoding)); refusal != nil {
 		return m.Refuse(*refusal)
 	}
 	declared := m.declaredLength(in)

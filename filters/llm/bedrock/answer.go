@@ -164,14 +164,7 @@ func (r *reading) apply(f *found) {
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
 	r.place(f)
-	if f.begins {
-		for _, c := range f.calls {
-			r.calls.Begin(out, f.index, filters.ToolCall{ID: c.ID, Name: c.Name}, nil)
-		}
-	} else {
-		out.ToolCalls = answer.AddToolCall(out.ToolCalls, f.calls...)
-	}
-	r.calls.Piece(f.index, f.piece)
+	r.calls.Take(out, f.index, f.begins, f.calls, f.piece)
 }
 
 // CutEvent ends a stream.

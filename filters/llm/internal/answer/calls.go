@@ -35,6 +35,19 @@ func (c *Calls) Begin(out *filters.Response, index int64, call filters.ToolCall,
 	c.Piece(index, first)
 }
 
+// Take notes the calls that an event tells of, whole or, where they begin at index, with their arguments still to come, and adds a piece
+// to the arguments of the one that is open there.
+func (c *Calls) Take(out *filters.Response, index int64, begin bool, calls []filters.ToolCall, piece []byte) {
+	if begin {
+		for _, call := range calls {
+			c.Begin(out, index, filters.ToolCall{ID: call.ID, Name: call.Name}, nil)
+		}
+	} else {
+		out.ToolCalls = AddToolCall(out.ToolCalls, calls...)
+	}
+	c.Piece(index, piece)
+}
+
 // Piece adds to the arguments of a call.
 func (c *Calls) Piece(index int64, piece []byte) {
 	call := c.open[index]
