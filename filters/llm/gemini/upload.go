@@ -3,6 +3,7 @@ package gemini
 import (
 	"cmp"
 	"mime"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ func (Codec) Document(x *filters.Exchange) (*filters.Block, error) {
 		return nil, err
 	}
 	if x.Route.Operation != filesCreate {
-		return nil, listed(x.Request.Query)
+		return nil, listed(x.Request)
 	}
 	values, err := parameters(x.Request.Query, "upload_id", "upload_protocol")
 	if err != nil {
@@ -60,9 +61,15 @@ func (Codec) Document(x *filters.Exchange) (*filters.Block, error) {
 	return nil, malformed("", "a file is uploaded by x-goog-upload-protocol resumable, begun by x-goog-upload-command start, or raw")
 }
 
-// listed checks the query of a request that is no upload.
-func listed(query string) error {
-	values, err := parameters(query, "pageSize", "page_size", "pageToken", "page_token", "filter", "queryBase")
+// otherMethod is how a path names another method of what it names (https://google.aip.dev/136), such as :download.
+var otherMethod = regexp.MustCompile(`(?i):|%3a`)
+
+// listed checks the address of a request that is no upload.
+func listed(r filters.Request) error {
+	if otherMethod.MatchString(r.Path) {
+		return &filters.BodyError{Kind: filters.RefusedUnknown, Message: "a path with a colon is that of another operation, which is not served"}
+	}
+	values, err := parameters(r.Query, "pageSize", "page_size", "pageToken", "page_token", "filter", "queryBase")
 	for _, form := range append(values["alt"], values["$alt"]...) {
 		if form != "json" {
 			return malformed("", "the parameter alt is json here")

@@ -98,6 +98,19 @@ func TestListed(t *testing.T) {
 	}
 }
 
+// TestOtherMethods: leave to read what is known of a file is none to have its bytes, which Google's address has behind a colon.
+func TestOtherMethods(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/gemini/v1beta/files/abc": true, "/gemini/v1beta/files/abc:download": false, "/gemini/v1beta/files/abc%3Adownload": false, "/gemini/v1beta/files/abc%3adownload": false,
+	} {
+		x := uploading("")
+		x.Route.Operation, x.Request.Path = "files.retrieve", path
+		if err := (resource.Codec{Codec: gemini.Codec{}}).DecodeRequest(x, nil); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // TestUploadRefused: an SDK sends bytes again until it hears how the upload stands.
 func TestUploadRefused(t *testing.T) {
 	for kind, want := range map[filters.RefusalKind]string{filters.RefusedByPolicy: "final", filters.RefusedUnrecordable: ""} {
