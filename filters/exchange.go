@@ -34,8 +34,9 @@ type Exchange struct {
 	Request    Request
 	Identity   Identity
 	Claimed    Claimed
-	LLM        *LLM // set on SurfaceLLM once the request body is decoded
-	MCP        *MCP // set on SurfaceMCP once the request body is decoded
+	Memory     Memory // of this process, for the decoder; nil: there is none
+	LLM        *LLM   // set on SurfaceLLM once the request body is decoded
+	MCP        *MCP   // set on SurfaceMCP once the request body is decoded
 	Blocks     []Block
 	Edits      []Edit   // changes to the request's body before it goes on; none overlap
 	SetHeaders []Header // request headers that go on with another value, for what Edits change
@@ -63,7 +64,7 @@ type Content struct {
 func (c *Content) Add(blocks []Block) {
 	c.Blocks += len(blocks)
 	for i := range blocks {
-		c.Bytes += int64(len(blocks[i].Data))
+		c.Bytes += int64(blocks[i].Data.Len())
 	}
 }
 
@@ -167,8 +168,7 @@ const (
 	OriginToolCall       Origin = "tool_call" // what a model asks a tool for: its arguments
 )
 
-// Block is one piece of content of a body. Data aliases the decoded body where it can: it is read-only, and valid as long as
-// the exchange.
+// Block is one piece of content of a body.
 type Block struct {
 	Role      string // as the dialect names it: "user", "assistant", "system", "tool"
 	Origin    Origin
@@ -176,7 +176,8 @@ type Block struct {
 	Pointer   string // JSON pointer (RFC 6901) to the value in the body
 	Name      string // tool_call, tool_result and tool_definition: the tool; of a result whose call is not in the body, the call's id; of an uploaded file its name, and of a field beside it the field's
 	CallID    string // tool_call and tool_result: the id that the model gave the call; empty where the protocol has none
-	Data      []byte // text as UTF-8 after JSON unescaping; binary content as sent (base64); application/json as it stands in the body
+	Data      Data   // text as UTF-8 after JSON unescaping; binary content as sent (base64); application/json as it stands in the body
+	Sum       Sum    // of Data, where the exchange has a Memory
 	Start     int    // where the value at Pointer begins in the body, with its quotes
 	End       int    // and ends
 	Part      Span   // the content part that holds the value, in whose place one of another type may stand; zero: none may
@@ -189,7 +190,7 @@ type Span struct{ Start, End int }
 
 // LogValue keeps content out of logs: a logged block shows its place and size.
 func (b Block) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("origin", string(b.Origin)), slog.String("pointer", b.Pointer), slog.Int("bytes", len(b.Data)))
+	return slog.GroupValue(slog.String("origin", string(b.Origin)), slog.String("pointer", b.Pointer), slog.Int("bytes", b.Data.Len()))
 }
 
 // LLM is the decoded request to a model.

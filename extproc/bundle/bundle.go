@@ -42,6 +42,7 @@ type Bundle struct {
 	policies *policy.Set
 	registry *access.Registry
 	prices   map[string]prices.Tables // by Provider
+	memory   *recall.Memory
 	models   *access.Models
 }
 
@@ -56,6 +57,9 @@ func (b *Bundle) Route(name string) (filters.Route, filters.Codec, bool) {
 	r, ok := b.routes[name]
 	return r.Route, r.codec, ok
 }
+
+// Memory is what this replica remembers of content.
+func (b *Bundle) Memory() filters.Memory { return b.memory }
 
 // Identify finds the owner of a virtual key. Looking up a digest leaks nothing by its timing that helps to guess a key.
 func (b *Bundle) Identify(key string) (filters.Identity, bool) {
@@ -146,6 +150,7 @@ func CompileFor(pb *bundlepb.Bundle, dialects func(name string) (filters.Codec, 
 		policies: set,
 		registry: known,
 		models:   admitted,
+		memory:   memory.blocks,
 	}
 	if b.RequestBytes <= 0 || b.RequestBytes > MaxRequestBytes {
 		return nil, fmt.Errorf("bundle %s: limits.request_bytes is %d, want 1 to %d", b.Version, b.RequestBytes, MaxRequestBytes)

@@ -94,7 +94,7 @@ type Machine struct {
 // New returns a machine that waits for the request headers.
 func New(cfg Config) *Machine {
 	m := &Machine{cfg: cfg}
-	m.x.ID = cfg.ID
+	m.x.ID, m.x.Memory = cfg.ID, cfg.Bundle.Memory()
 	m.x.Request.Time = cfg.Clock()
 	return m
 }

@@ -118,7 +118,11 @@ func (t *Table) turnOf(x *filters.Exchange) Turn {
 			continue
 		}
 		text(string(b.Origin))
-		h.Write(b.Data)
+		if b.Sum != (filters.Sum{}) {
+			h.Write(b.Sum[:])
+		} else {
+			h.Write(b.Data.Bytes())
+		}
 		h.WriteByte(0xff)
 		said = true
 	}

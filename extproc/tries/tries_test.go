@@ -13,9 +13,9 @@ func request(id, session, prompt string) *filters.Exchange {
 		ID: id, LLM: &filters.LLM{Model: "m"}, Identity: filters.Identity{Method: "virtual_key", User: "ann"},
 		Claimed: filters.Claimed{Session: session, Class: filters.ClassMain},
 		Blocks: []filters.Block{
-			{Origin: filters.OriginUser, Data: []byte(prompt)},
-			{Origin: filters.OriginSystem, Data: []byte("env")},
-			{Origin: filters.OriginToolDefinition, Data: []byte("{}")},
+			{Origin: filters.OriginUser, Data: filters.Plain(prompt)},
+			{Origin: filters.OriginSystem, Data: filters.Plain("env")},
+			{Origin: filters.OriginToolDefinition, Data: filters.Plain("{}")},
 		},
 	}
 }
@@ -26,8 +26,8 @@ func TestOneTurn(t *testing.T) {
 	for n := 1; n <= 6; n++ {
 		x := request(fmt.Sprint(n), "s", "Sum up report.docx.")
 		if n >= 4 {
-			x.Blocks[1].Data = []byte("env, no deferred tools")
-			x.Blocks = append(x.Blocks, filters.Block{Origin: filters.OriginToolDefinition, Data: []byte(`{"name":"WebFetch"}`)})
+			x.Blocks[1].Data = filters.Plain("env, no deferred tools")
+			x.Blocks = append(x.Blocks, filters.Block{Origin: filters.OriginToolDefinition, Data: filters.Plain(`{"name":"WebFetch"}`)})
 			x.LLM.Stream = n%2 == 0
 		}
 		turn := table.Try(x)
@@ -47,9 +47,9 @@ func TestOtherTurns(t *testing.T) {
 		"a subagent":       func(x *filters.Exchange) { x.Claimed.Agent = "a" },
 		"a title of it":    func(x *filters.Exchange) { x.Claimed.Class = filters.ClassTitle },
 		"the next turn": func(x *filters.Exchange) {
-			x.Blocks = append(x.Blocks, filters.Block{Origin: filters.OriginToolResult, Data: []byte("r")})
+			x.Blocks = append(x.Blocks, filters.Block{Origin: filters.OriginToolResult, Data: filters.Plain("r")})
 		},
-		"other bounds of blocks": func(x *filters.Exchange) { x.Blocks[0].Data = nil },
+		"other bounds of blocks": func(x *filters.Exchange) { x.Blocks[0].Data = filters.Data{} },
 	} {
 		x := request("x", "s", "a")
 		change(x)

@@ -119,13 +119,15 @@ func prompts(blocks []filters.Block) int {
 // saidByUser tells whether a block is of the conversation, not of what else counts as the user's, such as the form that he wants, or what
 // clients tell in his name of the place where they run.
 func saidByUser(b *filters.Block) bool {
+	if b.Origin != filters.OriginUser || !slices.ContainsFunc([]string{"/messages/", "/input", "/contents"}, func(at string) bool { return strings.HasPrefix(b.Pointer, at) }) {
+		return false
+	}
 	for _, start := range []string{"<environment_context>", "<user_instructions>", "<system-reminder>", "# AGENTS.md instructions"} {
-		if bytes.HasPrefix(b.Data, []byte(start)) {
+		if bytes.HasPrefix(b.Data.Bytes(), []byte(start)) {
 			return false
 		}
 	}
-	return b.Origin == filters.OriginUser &&
-		(strings.HasPrefix(b.Pointer, "/messages/") || strings.HasPrefix(b.Pointer, "/input") || strings.HasPrefix(b.Pointer, "/contents"))
+	return true
 }
 
 // message is the part of a block's pointer that names its message: /messages/3 of /messages/3/content/0.
@@ -174,8 +176,8 @@ const claudeCode = "claude-cli"
 func subagent(blocks []filters.Block) bool {
 	for i := range blocks {
 		b := &blocks[i]
-		if b.Origin == filters.OriginSystem && bytes.HasPrefix(b.Data, []byte("x-anthropic-billing-header:")) {
-			return bytes.Contains(b.Data, []byte("cc_is_subagent=true"))
+		if b.Origin == filters.OriginSystem && bytes.HasPrefix(b.Data.Bytes(), []byte("x-anthropic-billing-header:")) {
+			return bytes.Contains(b.Data.Bytes(), []byte("cc_is_subagent=true"))
 		}
 	}
 	return false
@@ -185,7 +187,7 @@ func subagent(blocks []filters.Block) bool {
 func summary(blocks []filters.Block) bool {
 	for i := range slices.Backward(blocks) {
 		if b := &blocks[i]; saidByUser(b) {
-			return bytes.Contains(b.Data[:min(len(b.Data), 1024)], []byte("create a detailed summary of the conversation so far"))
+			return bytes.Contains(b.Data.Bytes()[:min(b.Data.Len(), 1024)], []byte("create a detailed summary of the conversation so far"))
 		}
 	}
 	return false

@@ -51,7 +51,7 @@ func TestHeaders(t *testing.T) {
 
 func TestBody(t *testing.T) {
 	claude := filters.Claimed{Client: "claude-cli"}
-	user := []filters.Block{{Origin: filters.OriginUser, Pointer: "/messages/0/content", Data: []byte("Sum up report.docx.")}}
+	user := []filters.Block{{Origin: filters.OriginUser, Pointer: "/messages/0/content", Data: filters.Plain("Sum up report.docx.")}}
 	tests := map[string]struct {
 		before filters.Claimed
 		llm    filters.LLM
@@ -81,10 +81,10 @@ func TestBody(t *testing.T) {
 		}},
 		"subagent by its header": {before: filters.Claimed{Agent: "a"}, want: filters.Claimed{Agent: "a", Class: "subagent", ClassDerived: true}},
 		"subagent by its body": {blocks: []filters.Block{
-			{Origin: filters.OriginSystem, Pointer: "/system/0/text", Data: []byte("x-anthropic-billing-header: cc_version=2.1.330.abc; cc_is_subagent=true;")},
+			{Origin: filters.OriginSystem, Pointer: "/system/0/text", Data: filters.Plain("x-anthropic-billing-header: cc_version=2.1.330.abc; cc_is_subagent=true;")},
 		}, want: filters.Claimed{Class: "subagent", ClassDerived: true}},
 		"compaction": {blocks: append(user, filters.Block{
-			Origin: filters.OriginUser, Pointer: "/messages/2/content", Data: []byte("Your task is to create a detailed summary of the conversation so far, …"),
+			Origin: filters.OriginUser, Pointer: "/messages/2/content", Data: filters.Plain("Your task is to create a detailed summary of the conversation so far, …"),
 		}), want: filters.Claimed{Turn: 2, Class: "compaction", ClassDerived: true}},
 		"count, whatever the header says": {before: filters.Claimed{Class: "main"}, llm: filters.LLM{Operation: "count_tokens"}, want: filters.Claimed{Class: "count"}},
 		"codex": {said: Said{CacheKey: "t1", codex: codex{prompt: "7"}}, want: filters.Claimed{
@@ -111,7 +111,7 @@ func TestTurn(t *testing.T) {
 		block(filters.OriginToolResult, "/messages/3/content/0/content"), block(filters.OriginUser, "/messages/3/content/1/text"),
 		block(filters.OriginAssistant, "/messages/4/content"), block(filters.OriginUser, "/messages/5/content"),
 		block(filters.OriginSystem, "/system"),
-		{Origin: filters.OriginUser, Pointer: "/messages/6/content/0", Data: []byte("<environment_context>\n  <cwd>/tmp</cwd>\n</environment_context>")},
+		{Origin: filters.OriginUser, Pointer: "/messages/6/content/0", Data: filters.Plain("<environment_context>\n  <cwd>/tmp</cwd>\n</environment_context>")},
 		block(filters.OriginUser, "/text/format"),
 	})
 	if got != 2 {

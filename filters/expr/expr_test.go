@@ -45,8 +45,8 @@ func llmExchange() *filters.Exchange {
 			Declarations: []filters.Declaration{{Kind: "mcp_server", Name: "evil", URL: "https://evil.example/"}},
 		},
 		Blocks: []filters.Block{
-			{Role: "system", Origin: filters.OriginSystem, MediaType: "text/plain", Data: []byte("be nice")},
-			{Role: "user", Origin: filters.OriginUser, MediaType: "text/plain", Data: []byte("key AKIAIOSFODNN7EXAMPLE"), Pointer: "/messages/0/content"},
+			{Role: "system", Origin: filters.OriginSystem, MediaType: "text/plain", Data: filters.Plain("be nice")},
+			{Role: "user", Origin: filters.OriginUser, MediaType: "text/plain", Data: filters.Plain("key AKIAIOSFODNN7EXAMPLE"), Pointer: "/messages/0/content"},
 		},
 	}
 }
@@ -231,7 +231,7 @@ func TestVariableBudget(t *testing.T) {
 	const search = "llm.blocks.exists(b, b.text.matches('^[^a-z][^a-z][^a-z][^a-z][^a-z][^a-z]$'))"
 	env := newEnv(t, filters.SurfaceLLM)
 	x := llmExchange()
-	x.Blocks = slices.Repeat([]filters.Block{{Data: []byte(strings.Repeat("x", 1<<20))}}, 160)
+	x.Blocks = slices.Repeat([]filters.Block{{Data: filters.Plain(strings.Repeat("x", 1<<20))}}, 160)
 	p, bad := env.CompileValue(at(search))
 	if bad != nil {
 		t.Fatal(bad)
@@ -257,7 +257,7 @@ func TestVariableBudget(t *testing.T) {
 // TestTextIsNotCopied: a large request is judged in the memory that it already takes.
 func TestTextIsNotCopied(t *testing.T) {
 	env, x := newEnv(t, filters.SurfaceLLM), llmExchange()
-	x.Blocks = []filters.Block{{Data: make([]byte, 16<<20)}}
+	x.Blocks = []filters.Block{{Data: filters.Plain(make([]byte, 16<<20))}}
 	p, _ := env.Compile(at("llm.blocks.exists(b, b.text.contains('AKIA') || b.text.matches('AKIA[0-9]') || b.text in ['a', 'b'])"))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -31,7 +31,7 @@ func TestFindings(t *testing.T) {
 		least   uint64
 		most    uint64
 	}{{each, scanRate * 100_000, scanRate*100_000 + 100}, {each, 0, 100}, {list, 0, 100}} {
-		x := &filters.Exchange{LLM: &filters.LLM{}, Blocks: []filters.Block{{Origin: filters.OriginToolResult, MediaType: "text/plain", Data: bytes.Clone(text)}}}
+		x := &filters.Exchange{LLM: &filters.LLM{}, Blocks: []filters.Block{{Origin: filters.OriginToolResult, MediaType: "text/plain", Data: filters.Plain(bytes.Clone(text))}}}
 		a := env.NewActivation(x)
 		if turn.program == each {
 			a = a.ForBlocks(env)
@@ -58,7 +58,7 @@ func TestFindingsOfTooMuch(t *testing.T) {
 	}
 	x := &filters.Exchange{LLM: &filters.LLM{}}
 	for i := range 4 {
-		x.Blocks = append(x.Blocks, filters.Block{MediaType: "text/plain", Data: bytes.Repeat([]byte{byte('a' + i)}, 700_000)})
+		x.Blocks = append(x.Blocks, filters.Block{MediaType: "text/plain", Data: filters.Plain(bytes.Repeat([]byte{byte('a' + i)}, 700_000))})
 	}
 	if _, err := program.Eval(env.NewActivation(x)); err == nil {
 		t.Error("an evaluation looked at more than it may cost")

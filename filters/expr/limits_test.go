@@ -20,7 +20,7 @@ func TestCostLimits(t *testing.T) {
 		t.Fatal(bad)
 	}
 	x := llmExchange()
-	x.Blocks = []filters.Block{{Data: []byte(strings.Repeat("x", 1<<20))}}
+	x.Blocks = []filters.Block{{Data: filters.Plain(strings.Repeat("x", 1<<20))}}
 	a := env.NewActivation(x)
 	check(t, p, a, false)
 	x.Blocks = slices.Repeat(x.Blocks, 512)
@@ -38,7 +38,7 @@ func TestCostLimits(t *testing.T) {
 func largest() *filters.Exchange {
 	x := llmExchange()
 	half := strings.Repeat("The third quarter closed above plan – though returns grew again. ", 20<<20/67)
-	x.Blocks = []filters.Block{{Data: []byte(half)}, {Data: []byte(half)}}
+	x.Blocks = []filters.Block{{Data: filters.Plain(half)}, {Data: filters.Plain(half)}}
 	return x
 }
 
@@ -92,7 +92,7 @@ func TestLargestRegexp(t *testing.T) {
 func TestHostileBody(t *testing.T) {
 	env, x := newEnv(t, filters.SurfaceLLM), llmExchange()
 	half := strings.Repeat("a", 20<<20)
-	x.Blocks, x.LLM.Model = []filters.Block{{Data: []byte(half)}, {Data: []byte(half[1:] + "b")}}, half
+	x.Blocks, x.LLM.Model = []filters.Block{{Data: filters.Plain(half)}, {Data: filters.Plain(half[1:] + "b")}}, half
 	for _, text := range []string{
 		"llm.blocks[0].text.contains(llm.blocks[1].text.substring(1000000))",
 		"llm.blocks[0].text.indexOf(llm.blocks[1].text.substring(10000000)) == 0",

@@ -34,7 +34,7 @@ func (m *Mask) Matches(a *Activation, b *filters.Block) (bool, error) {
 	if a.Spent() > MaxExchangeCost {
 		return false, &EvalError{m.source.Position, "cost limit of the exchange exceeded"}
 	}
-	if !a.meter.pay(matchPrice(uint64(len(b.Data)), m.size)) {
+	if !a.meter.pay(matchPrice(uint64(b.Data.Len()), m.size)) {
 		return false, &EvalError{m.source.Position, "cost limit exceeded"}
 	}
 	return redact.Matches(b, m.re), nil

@@ -145,8 +145,8 @@ func blockType(s *schema) *objectType {
 		text("media_type", sizeName, func(b *filters.Block) string { return b.MediaType }),
 		text("name", sizeName, func(b *filters.Block) string { return b.Name }),
 		text("call_id", sizeName, func(b *filters.Block) string { return b.CallID }),
-		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data) }),
-		whole("size", func(b *filters.Block) int64 { return int64(len(b.Data)) }),
+		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data.Bytes()) }),
+		whole("size", func(b *filters.Block) int64 { return int64(b.Data.Len()) }),
 		text("pointer", sizeLine, func(b *filters.Block) string { return b.Pointer }),
 		field{"findings", types.NewListType(types.StringType), sizeFew, s.findings})
 }
@@ -156,7 +156,7 @@ func (s *schema) findings(o *object) ref.Val {
 	b := o.value.(*filters.Block)
 	look := func() []string {
 		if o.meter != nil {
-			o.meter.charge(scanRate * uint64(min(len(b.Data), scan.MaxText)))
+			o.meter.charge(scanRate * uint64(min(b.Data.Len(), scan.MaxText)))
 		}
 		return scan.Findings(b)
 	}
@@ -269,8 +269,8 @@ func callType(s *schema) *objectType {
 			if b.MediaType != "application/json" {
 				return newRecord(nil)
 			}
-			return decodeArguments(s.adapter, b.Data)
+			return decodeArguments(s.adapter, b.Data.Bytes())
 		}),
-		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data) }),
-		whole("size", func(b *filters.Block) int64 { return int64(len(b.Data)) }))
+		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data.Bytes()) }),
+		whole("size", func(b *filters.Block) int64 { return int64(b.Data.Len()) }))
 }

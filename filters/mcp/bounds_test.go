@@ -58,8 +58,8 @@ func TestNotificationsDoNotPushResultsOut(t *testing.T) {
 	body := strings.Repeat(note, 300) + `data: {"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"the result"}]}}` + "\n\n"
 	got := callAnswer("text/event-stream", body).run(t, chunks(7777))
 	last := got.Blocks[len(got.Blocks)-1]
-	if string(last.Data) != "the result" || got.Response.Events != 301 || !got.Response.Complete {
-		t.Errorf("last block %q, %d events, complete %t", last.Data, got.Response.Events, got.Response.Complete)
+	if string(last.Data.Bytes()) != "the result" || got.Response.Events != 301 || !got.Response.Complete {
+		t.Errorf("last block %q, %d events, complete %t", last.Data.Bytes(), got.Response.Events, got.Response.Complete)
 	}
 }
 

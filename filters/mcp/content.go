@@ -34,7 +34,7 @@ const (
 // add keeps a block of the message. A value that is no JSON has no data, which the reader's end tells.
 func (m *serverMessage) add(b filters.Block) {
 	switch {
-	case b.Data == nil || len(m.blocks) > maxBlocks:
+	case b.Data.Bytes() == nil || len(m.blocks) > maxBlocks:
 		return
 	case m.judge == nil:
 		m.x.Response.Content.Add([]filters.Block{b})
@@ -60,14 +60,14 @@ func (m *serverMessage) partOf(origin filters.Origin) span {
 	b := filters.Block{Origin: origin}
 	switch m.Kind() {
 	case '"':
-		b.MediaType, b.Data = "text/plain", m.Text()
+		b.MediaType, b.Data = "text/plain", filters.Plain(m.Text())
 	case '{', '[':
-		b.MediaType, b.Data = "application/json", m.Value()
+		b.MediaType, b.Data = "application/json", filters.Plain(m.Value())
 	default: // numbers and truth values say nothing
 		m.Skip()
 	}
 	b.Start, b.End = m.Range()
-	if len(b.Data) > 0 {
+	if b.Data.Len() > 0 {
 		b.Pointer = m.Pointer()
 		m.add(b)
 	}
@@ -80,9 +80,9 @@ func (m *serverMessage) datum(mediaType string, told *[]int) bool {
 		m.Skip()
 		return false
 	}
-	b := filters.Block{Data: m.Text(), Pointer: m.Pointer(), MediaType: mediaType}
+	b := filters.Block{Data: filters.Plain(m.Text()), Pointer: m.Pointer(), MediaType: mediaType}
 	b.Start, b.End = m.Range()
-	if len(b.Data) > 0 {
+	if b.Data.Len() > 0 {
 		*told = append(*told, len(m.blocks))
 		m.add(b)
 	}
@@ -100,7 +100,7 @@ func (m *serverMessage) tell(told []int, mediaType string) {
 
 // whole keeps what was read since mark as a block of JSON.
 func (m *serverMessage) whole(b filters.Block, mark int) {
-	b.MediaType, b.Data, b.Pointer = "application/json", m.Since(mark), m.Pointer()
+	b.MediaType, b.Data, b.Pointer = "application/json", filters.Plain(m.Since(mark)), m.Pointer()
 	b.Start, b.End = m.RangeSince(mark)
 	m.add(b)
 }

@@ -140,7 +140,7 @@ func showMCP(b *strings.Builder, x *filters.Exchange) {
 func showBlocks(b *strings.Builder, x *filters.Exchange) {
 	for _, k := range x.Blocks {
 		name := strconv.Quote(k.Name)
-		fmt.Fprintf(b, "block %s %s %s %s %s: %s\n", k.Role, k.Origin, k.MediaType, k.Pointer, name, strconv.Quote(string(k.Data)))
+		fmt.Fprintf(b, "block %s %s %s %s %s: %s\n", k.Role, k.Origin, k.MediaType, k.Pointer, name, strconv.Quote(string(k.Data.Bytes())))
 	}
 }
 

@@ -50,7 +50,7 @@ func (m *serverMessage) definition(kind ItemKind) bool {
 	}
 	item, mark, ambiguous := Item{Kind: kind}, m.Mark(), false
 	outer := len(m.blocks)
-	m.add(filters.Block{Origin: filters.OriginToolDefinition, Data: []byte{}}) // keeps the place of the whole, which comes before its parts
+	m.add(filters.Block{Origin: filters.OriginToolDefinition, Data: filters.Plain([]byte{})}) // keeps the place of the whole, which comes before its parts
 	for name := range m.Object() {
 		switch string(name) {
 		case "name", "taskId":
@@ -80,7 +80,7 @@ func (m *serverMessage) complete(outer int, item Item, mark int) {
 		b := &m.blocks[i]
 		b.Name = item.label()
 		if i == outer {
-			b.MediaType, b.Data, b.Pointer = "application/json", item.Definition, m.Pointer()
+			b.MediaType, b.Data, b.Pointer = "application/json", filters.Plain(item.Definition), m.Pointer()
 			b.Start, b.End = m.RangeSince(mark)
 		}
 	}

@@ -126,7 +126,7 @@ func printable(s []byte) bool {
 // readURI reads the resource wanted. It is content as well: what a model writes into it leaves the house.
 func (m *request) readURI() {
 	if m.uri = m.identifier("uri", maxURI); m.uri != "" {
-		b := filters.Block{Origin: filters.OriginAssistant, MediaType: "text/plain", Pointer: m.Pointer(), Data: []byte(m.uri)}
+		b := filters.Block{Origin: filters.OriginAssistant, MediaType: "text/plain", Pointer: m.Pointer(), Data: filters.Plain(m.uri)}
 		b.Start, b.End = m.Range()
 		m.add(b)
 	}

@@ -108,7 +108,7 @@ func (a *answer) foreign(body []byte) error {
 	if len(body) == 0 || a.judge == nil {
 		return nil
 	}
-	b := filters.Block{Role: "tool", Origin: filters.OriginToolResult, MediaType: "application/octet-stream", Data: body}
+	b := filters.Block{Role: "tool", Origin: filters.OriginToolResult, MediaType: "application/octet-stream", Data: filters.Plain(body)}
 	if utf8.Valid(body) {
 		b.MediaType = "text/plain"
 	}

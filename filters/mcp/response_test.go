@@ -82,7 +82,7 @@ func (c answerCase) run(t *testing.T, next func(left int) int) outcome {
 	var judged []filters.Block
 	judge := func(_ *filters.Exchange, blocks []filters.Block) filters.Decision {
 		for _, b := range blocks {
-			b.Data = append([]byte(nil), b.Data...)
+			b.Data = filters.Plain(append([]byte(nil), b.Data.Bytes()...))
 			judged = append(judged, b)
 		}
 		if c.judge == nil {

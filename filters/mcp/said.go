@@ -6,7 +6,7 @@ import (
 
 // add keeps a block of a message of the client. What it is for is known when the method is.
 func (m *request) add(b filters.Block) {
-	if b.Data == nil { // of a value that is no JSON, which the reader's end tells
+	if b.Data.Bytes() == nil { // of a value that is no JSON, which the reader's end tells
 		return
 	}
 	b.Role = string(b.Origin)
@@ -17,9 +17,9 @@ func (m *request) add(b filters.Block) {
 func (m *request) part(origin filters.Origin) {
 	b := filters.Block{Origin: origin, MediaType: "application/json"}
 	if m.Kind() == '"' {
-		b.MediaType, b.Data = "text/plain", m.Text()
+		b.MediaType, b.Data = "text/plain", filters.Plain(m.Text())
 	} else {
-		b.Data = m.Value()
+		b.Data = filters.Plain(m.Value())
 	}
 	b.Start, b.End = m.Range()
 	b.Pointer = m.Pointer()
@@ -28,7 +28,7 @@ func (m *request) part(origin filters.Origin) {
 
 // whole keeps what was read since mark, an object, as a block.
 func (m *request) whole(origin filters.Origin, mark int) {
-	b := filters.Block{Origin: origin, MediaType: "application/json", Data: m.Since(mark), Pointer: m.Pointer()}
+	b := filters.Block{Origin: origin, MediaType: "application/json", Data: filters.Plain(m.Since(mark)), Pointer: m.Pointer()}
 	b.Start, b.End = m.RangeSince(mark)
 	m.add(b)
 }

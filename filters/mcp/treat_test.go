@@ -46,12 +46,12 @@ func strictJudge(_ *filters.Exchange, blocks []filters.Block) filters.Decision {
 	d := filters.Decision{}
 	for i, b := range blocks {
 		switch {
-		case bytes.Contains(b.Data, []byte("deny")):
+		case bytes.Contains(b.Data.Bytes(), []byte("deny")):
 			verdict.Action = filters.ActionDeny
 			return filters.Decision{Action: filters.ActionDeny, Deciding: verdict}
-		case bytes.Contains(b.Data, []byte("ignore")):
+		case bytes.Contains(b.Data.Bytes(), []byte("ignore")):
 			d.Treatments = append(d.Treatments, filters.Treatment{Block: i, Action: filters.ActionQuarantine, Notice: "Removed."})
-		case secret.Match(b.Data):
+		case secret.Match(b.Data.Bytes()):
 			d.Treatments = append(d.Treatments, filters.Treatment{Block: i, Action: filters.ActionRedact, Masks: []*regexp.Regexp{secret}})
 		}
 	}

@@ -21,7 +21,7 @@ func called() *filters.Exchange {
 
 // text is a block of plain text, with quotes around it in a body that is not there.
 func text(origin filters.Origin, s string) filters.Block {
-	return filters.Block{Origin: origin, MediaType: "text/plain", Pointer: "/" + s[:1], Data: []byte(s), End: len(s) + 2}
+	return filters.Block{Origin: origin, MediaType: "text/plain", Pointer: "/" + s[:1], Data: filters.Plain(s), End: len(s) + 2}
 }
 
 // TestJudgeAnswer holds what rules about blocks and answers conclude: first about the request, then about one message.

@@ -16,7 +16,7 @@ func conversation() *filters.Exchange {
 	x.LLM.MaxTokens, x.LLM.Messages = 32_000, 200
 	x.LLM.Model, x.LLM.Tools, x.Blocks = "claude-load", nil, nil
 	block := func(role string, origin filters.Origin, pointer, text string) {
-		x.Blocks = append(x.Blocks, filters.Block{Role: role, Origin: origin, MediaType: "text/plain", Pointer: pointer, Data: []byte(text)})
+		x.Blocks = append(x.Blocks, filters.Block{Role: role, Origin: origin, MediaType: "text/plain", Pointer: pointer, Data: filters.Plain(text)})
 	}
 	block("system", filters.OriginSystem, "/system/0/text", prose(14_000))
 	for i := range 24 {

@@ -22,8 +22,8 @@ func exchange() *filters.Exchange {
 		Request:  filters.Request{Headers: map[string]string{}},
 		LLM:      &filters.LLM{Model: "claude-opus-4", Stream: true, Tools: []filters.Tool{{Name: "bash"}}},
 		Blocks: []filters.Block{
-			{Role: "user", Origin: filters.OriginUser, Data: []byte("hello")},
-			{Role: "assistant", Origin: filters.OriginAssistant, Data: []byte("hello, what shall I do?")},
+			{Role: "user", Origin: filters.OriginUser, Data: filters.Plain("hello")},
+			{Role: "assistant", Origin: filters.OriginAssistant, Data: filters.Plain("hello, what shall I do?")},
 		},
 	}
 }
@@ -243,7 +243,7 @@ func BenchmarkText(b *testing.B) {
 			set, x := mustLoad(b, document("p", "", "a deny "+expression)), exchange()
 			x.Blocks = nil
 			for range 512 {
-				x.Blocks = append(x.Blocks, filters.Block{Data: []byte(strings.Repeat("lorem ipsum dolor ", 114))})
+				x.Blocks = append(x.Blocks, filters.Block{Data: filters.Plain(strings.Repeat("lorem ipsum dolor ", 114))})
 			}
 			b.SetBytes(512 * 18 * 114)
 			b.ReportAllocs()
@@ -278,7 +278,7 @@ func TestNothingOutlives(t *testing.T) {
 		data := []byte(strings.Repeat("(", 1<<16) + "the end")
 		runtime.AddCleanup(&data[0], func(c chan struct{}) { close(c) }, gone)
 		x := exchange()
-		x.Blocks = []filters.Block{{Data: data}}
+		x.Blocks = []filters.Block{{Data: filters.Plain(data)}}
 		d, _ := set.Judge(x)
 		return d
 	}()

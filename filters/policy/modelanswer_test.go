@@ -42,7 +42,7 @@ func TestJudgeModelAnswer(t *testing.T) {
 		t.Fatal("nothing to say")
 	}
 	block := func(origin filters.Origin, mediaType, name, data string) []filters.Block {
-		b := filters.Block{Origin: origin, MediaType: mediaType, Name: name, CallID: "c2", Pointer: "/content/0", Data: []byte(data), End: len(data) + 2}
+		b := filters.Block{Origin: origin, MediaType: mediaType, Name: name, CallID: "c2", Pointer: "/content/0", Data: filters.Plain(data), End: len(data) + 2}
 		return []filters.Block{b}
 	}
 	json, plain := "application/json", "text/plain"

@@ -1,10 +1,11 @@
-// Package recall remembers what was concluded about blocks of content. An agent sends its whole history with every turn: with this a
-// turn costs what its new blocks cost.
+// Package recall remembers what was concluded about content. An agent sends its whole history with every turn: with this a turn costs
+// what its new blocks cost.
 //
 // A block is known by all of it that a conclusion may rest on: where it comes from, what names it, its media type and its bytes; not by
 // its place, nor by what clients change between turns (marks for caching, a string that becomes a list). JSON counts as it is
-// written: a rule reads its text, and two spellings of a value may be judged differently. Keys are 128 bits of GMAC under a key of the
-// process: without it, two blocks with one key cannot be made (NIST SP 800-38D; the chance is below 2^-100 for any two).
+// written: a rule reads its text, and two spellings of a value may be judged differently. Sums are 128 bits of GMAC under a key of the
+// process: without it, two contents with one sum cannot be made (NIST SP 800-38D; the chance is below 2^-100 for any two). What decoders
+// remember ([filters.Memory]) is known by sums, too.
 //
 // A Memory is bounded in bytes, belongs to one process, and is safe for concurrent use.
 package recall
@@ -20,26 +21,23 @@ import (
 	"bartizan/filters"
 )
 
-// DefaultLimit is the size of a Memory in bytes: some 200,000 blocks, those of hundreds of long sessions.
-const DefaultLimit = 64 << 20
+// DefaultLimit is the size of a Memory in bytes: half of it some 200,000 blocks, those of hundreds of long sessions, half of it how these
+// were read.
+const DefaultLimit = 128 << 20
 
 // size is what a block takes without what is remembered of it, in bytes.
 const size = 200
 
-// Memory is what is remembered of blocks.
+// Memory is what is remembered.
 type Memory struct {
-	limit      int64
 	mac        cipher.AEAD
 	generation atomic.Uint64
-	used       atomic.Int64 // bytes of fresh
 	scratch    sync.Pool
-
-	mu    sync.RWMutex
-	fresh map[key]*Block // what was asked for since fresh was last full
-	stale map[key]*Block // and before that
+	blocks     *cache[*Block]
+	readings   *cache[reading]
 }
 
-type key [16]byte
+var _ filters.Memory = (*Memory)(nil)
 
 // New returns an empty Memory that takes up to limit bytes.
 func New(limit int64) *Memory {
@@ -53,7 +51,10 @@ func New(limit int64) *Memory {
 	if err != nil {
 		panic(err) // of a block's size, which is right
 	}
-	return &Memory{limit: limit, mac: mac, fresh: map[key]*Block{}, scratch: sync.Pool{New: func() any { return new(scratch) }}}
+	return &Memory{
+		mac: mac, scratch: sync.Pool{New: func() any { return new(scratch) }},
+		blocks: newCache[*Block](limit / 2), readings: newCache[reading](limit / 2),
+	}
 }
 
 // Generation returns a number for a set of rules, which no other set has.
@@ -61,46 +62,56 @@ func (m *Memory) Generation() uint64 { return m.generation.Add(1) }
 
 // Of is what is remembered of a block; of a new one, nothing yet.
 func (m *Memory) Of(b *filters.Block) *Block {
-	k := m.key(b)
-	m.mu.RLock()
-	known := m.fresh[k]
-	m.mu.RUnlock()
-	if known != nil {
-		return known
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if known = m.fresh[k]; known != nil {
-		return known
-	}
-	if known = m.stale[k]; known == nil {
-		known = &Block{memory: m}
-	}
-	if m.used.Load() > m.limit/2 {
-		m.fresh, m.stale = map[key]*Block{}, m.fresh
-		m.used.Store(0)
-	}
-	m.fresh[k] = known
-	m.used.Add(size + known.extra.Load())
-	return known
+	return m.blocks.get(m.key(b), func() *Block { return &Block{memory: m} })
 }
 
-// scratch is what a key is made in.
+// reading is what a decoder remembers.
+type reading struct {
+	value any
+	size  int64
+}
+
+func (r reading) bytes() int64 { return r.size }
+
+// Recall is what was remembered under key; nil: nothing, or nothing any more.
+func (m *Memory) Recall(key filters.Sum) any {
+	known, _ := m.readings.find(key)
+	return known.value
+}
+
+// Remember keeps value under key. What would take a large part of the memory is not kept.
+func (m *Memory) Remember(key filters.Sum, value any, bytes int) {
+	m.readings.put(key, reading{value, int64(bytes)})
+}
+
+// scratch is what a sum is made in.
 type scratch struct {
-	nonce [12]byte // one for all: no MAC is ever shown
+	nonce [12]byte // one for all: no sum is ever shown
 	words []byte
-	sum   key
+	sum   filters.Sum
 }
 
-// key is the MAC of a block's words and of the MAC of its data, so that the data is not copied.
-func (m *Memory) key(b *filters.Block) key {
+// Sum is the digest of data under the key of the process.
+func (m *Memory) Sum(data []byte) filters.Sum {
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
-	s.words = m.mac.Seal(s.words[:0], s.nonce[:], nil, b.Data)
+	m.mac.Seal(s.sum[:0], s.nonce[:], nil, data)
+	return s.sum
+}
+
+// key is the sum of a block's words and of the sum of its data.
+func (m *Memory) key(b *filters.Block) filters.Sum {
+	data := b.Sum
+	if data == (filters.Sum{}) {
+		data = m.Sum(b.Data.Bytes())
+	}
+	s := m.scratch.Get().(*scratch)
+	defer m.scratch.Put(s)
+	s.words = append(s.words[:0], data[:]...)
 	for _, word := range [...]string{b.Role, string(b.Origin), b.MediaType, b.Name, b.CallID} {
 		s.words = append(binary.AppendUvarint(s.words, uint64(len(word))), word...)
 	}
-	s.words = binary.AppendUvarint(s.words, uint64(b.End-b.Start-len(b.Data))) // 0: JSON as it stands in the body, in which masks work otherwise
+	s.words = binary.AppendUvarint(s.words, uint64(b.End-b.Start-b.Data.Len())) // 0: JSON as it stands in the body, in which masks work otherwise
 	m.mac.Seal(s.sum[:0], s.nonce[:], nil, s.words)
 	return s.sum
 }
@@ -113,9 +124,11 @@ type Block struct {
 	verdicts atomic.Pointer[Verdicts]
 }
 
+func (b *Block) bytes() int64 { return size + b.extra.Load() }
+
 func (b *Block) grow(bytes int) {
 	b.extra.Add(int64(bytes))
-	b.memory.used.Add(int64(bytes))
+	b.memory.blocks.used.Add(int64(bytes))
 }
 
 // Findings are those of the block, which look finds when nobody has asked before. They must not be changed.

@@ -10,7 +10,7 @@ import (
 
 func block(change func(b *filters.Block)) *filters.Block {
 	b := &filters.Block{
-		Role: "user", Origin: filters.OriginToolResult, MediaType: "text/plain", Name: "Read", CallID: "t1", Data: []byte("some text"),
+		Role: "user", Origin: filters.OriginToolResult, MediaType: "text/plain", Name: "Read", CallID: "t1", Data: filters.Plain("some text"),
 		Pointer: "/messages/0/content", Start: 10, End: 21,
 	}
 	if change != nil {
@@ -25,7 +25,7 @@ func TestSameBlock(t *testing.T) {
 	one := m.Of(block(nil))
 	if m.Of(block(func(b *filters.Block) {
 		b.Pointer, b.Start, b.End = "/messages/0/content/0/text", 30, 41
-		b.Data = []byte("some text")
+		b.Data = filters.Plain("some text")
 	})) != one {
 		t.Error("the same block at another place is another")
 	}
@@ -36,8 +36,8 @@ func TestSameBlock(t *testing.T) {
 		"media type": func(b *filters.Block) { b.MediaType = "text/html" },
 		"name":       func(b *filters.Block) { b.Name = "Bash" },
 		"call":       func(b *filters.Block) { b.CallID = "t2" },
-		"data":       func(b *filters.Block) { b.Data = []byte("some texT") },
-		"kind":       func(b *filters.Block) { b.End = b.Start + len(b.Data) },
+		"data":       func(b *filters.Block) { b.Data = filters.Plain("some texT") },
+		"kind":       func(b *filters.Block) { b.End = b.Start + b.Data.Len() },
 		"shifted":    func(b *filters.Block) { b.Name, b.CallID = "Readt", "1" },
 	} {
 		other := m.Of(block(change))
@@ -53,7 +53,7 @@ func TestSameBlock(t *testing.T) {
 
 // TestBounded: what was asked for last is there, and the size stays within its limit.
 func TestBounded(t *testing.T) {
-	const limit = 100 * size
+	const limit = 2 * 100 * size
 	m := New(limit)
 	of := func(i int) *Block { return m.Of(block(func(b *filters.Block) { b.Name = fmt.Sprint(i) })) }
 	first := of(0)
@@ -64,7 +64,7 @@ func TestBounded(t *testing.T) {
 			t.Fatalf("forgotten after %d others, though it is asked for all the time", i)
 		}
 	}
-	if n := len(m.fresh) + len(m.stale); n > 101 {
+	if n := len(m.blocks.fresh) + len(m.blocks.stale); n > 101 {
 		t.Errorf("%d blocks are remembered", n)
 	}
 	again := of(1)
@@ -118,7 +118,7 @@ func TestConcurrent(t *testing.T) {
 func BenchmarkOf(b *testing.B) {
 	m := New(DefaultLimit)
 	for _, n := range []int{100, 10_000} {
-		x := block(func(b *filters.Block) { b.Data = make([]byte, n) })
+		x := block(func(b *filters.Block) { b.Data = filters.Plain(make([]byte, n)) })
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.SetBytes(int64(n))
 			b.ReportAllocs()

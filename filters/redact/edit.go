@@ -75,9 +75,9 @@ func (e *editor) change(t filters.Treatment) (change, error) {
 	case t.Action == filters.ActionQuarantine:
 		c.edit, ok = e.notice(b, t.Notice)
 	case b.Signed:
-		c.edit, ok = e.notice(b, string(Text(b.Data, t.Masks...)))
+		c.edit, ok = e.notice(b, string(Text(b.Data.Bytes(), t.Masks...)))
 	case b.Raw:
-		c.edit, ok = filters.Edit{Start: b.Start, End: b.End, With: Text(b.Data, t.Masks...)}, utf8.Valid(b.Data)
+		c.edit, ok = filters.Edit{Start: b.Start, End: b.End, With: Text(b.Data.Bytes(), t.Masks...)}, utf8.Valid(b.Data.Bytes())
 	case isJSON(b) || IsText(e.body, b):
 		c.edit, ok = filters.Edit{Start: b.Start, End: b.End, With: mask(b, t.Masks)}, true
 	}
@@ -95,7 +95,7 @@ func IsText(body []byte, b *filters.Block) bool {
 		return false
 	}
 	text, err := jsontext.AppendUnquote(nil, body[b.Start:b.End])
-	return err == nil && bytes.Equal(text, b.Data)
+	return err == nil && bytes.Equal(text, b.Data.Bytes())
 }
 
 // Quoted is the edit that puts a string in the place of the block's value.

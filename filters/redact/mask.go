@@ -16,10 +16,10 @@ const masked = "[redacted]"
 // Matches tells whether any mask matches something in the block.
 func Matches(b *filters.Block, masks ...*regexp.Regexp) bool {
 	if !isJSON(b) {
-		return len(spans(b.Data, masks)) > 0
+		return len(spans(b.Data.Bytes(), masks)) > 0
 	}
 	found := false
-	walk(b.Data, func(text []byte) ([]byte, bool) {
+	walk(b.Data.Bytes(), func(text []byte) ([]byte, bool) {
 		found = found || len(spans(text, masks)) > 0
 		return nil, false
 	})
@@ -36,14 +36,14 @@ func Text(text []byte, masks ...*regexp.Regexp) []byte {
 
 // isJSON tells whether the block's data is a value as it stands in the body, and not a text that was unescaped: a text has lost its
 // quotes at least, whatever its media type says.
-func isJSON(b *filters.Block) bool { return !b.Raw && b.End-b.Start == len(b.Data) }
+func isJSON(b *filters.Block) bool { return !b.Raw && b.End-b.Start == b.Data.Len() }
 
 // mask returns the value of the block with its masks applied, as JSON.
 func mask(b *filters.Block, masks []*regexp.Regexp) []byte {
 	if !isJSON(b) {
-		return quote(apply(b.Data, spans(b.Data, masks)))
+		return quote(apply(b.Data.Bytes(), spans(b.Data.Bytes(), masks)))
 	}
-	return walk(b.Data, func(text []byte) ([]byte, bool) {
+	return walk(b.Data.Bytes(), func(text []byte) ([]byte, bool) {
 		found := spans(text, masks)
 		return apply(text, found), len(found) > 0
 	})
@@ -93,7 +93,7 @@ func quote(text []byte) []byte {
 // Masked is the data of the block with what the masks match masked: a text, or JSON.
 func Masked(b *filters.Block, masks ...*regexp.Regexp) []byte {
 	if !isJSON(b) {
-		return apply(b.Data, spans(b.Data, masks))
+		return apply(b.Data.Bytes(), spans(b.Data.Bytes(), masks))
 	}
 	return mask(b, masks)
 }

@@ -25,14 +25,14 @@ func blocks(t testing.TB, body []byte) map[string]filters.Block {
 				object(d, p)
 				continue
 			case '"':
-				b.MediaType, b.Data = "text/plain", d.Text()
+				b.MediaType, b.Data = "text/plain", filters.Plain(d.Text())
 			default:
-				b.Data = d.Value()
+				b.Data = filters.Plain(d.Value())
 			}
 			b.Start, b.End = d.Range()
 			found[p] = b
 		}
-		b := filters.Block{Pointer: at, MediaType: "application/json", Data: d.Since(mark)}
+		b := filters.Block{Pointer: at, MediaType: "application/json", Data: filters.Plain(d.Since(mark))}
 		b.Start, b.End = d.RangeSince(mark)
 		found[at] = b
 	}
@@ -123,9 +123,9 @@ func FuzzMask(f *testing.F) {
 		if err != nil || re.MatchString("") || strictjson.Validate(body) != nil {
 			return
 		}
-		b := filters.Block{MediaType: "application/json", Data: bytes.TrimSpace(body)}
-		b.Start = bytes.Index(body, b.Data)
-		b.End = b.Start + len(b.Data)
+		b := filters.Block{MediaType: "application/json", Data: filters.Plain(bytes.TrimSpace(body))}
+		b.Start = bytes.Index(body, b.Data.Bytes())
+		b.End = b.Start + b.Data.Len()
 		edits, err := Edits(body, []filters.Block{b}, []filters.Treatment{{Action: filters.ActionRedact, Masks: []*regexp.Regexp{re}}}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -50,14 +50,14 @@ func Findings(b *filters.Block) []string {
 // textOf is the text of a block. What calls itself JSON and is none is a text.
 func textOf(b *filters.Block) (text []byte, ok bool) {
 	if b.MediaType == "application/json" {
-		d := strictjson.New(b.Data)
-		text = appendTexts(make([]byte, 0, len(b.Data)), d)
+		d := strictjson.New(b.Data.Bytes())
+		text = appendTexts(make([]byte, 0, b.Data.Len()), d)
 		if d.End() == nil {
 			return text, true
 		}
-		return b.Data, true
+		return b.Data.Bytes(), true
 	}
-	return b.Data, strings.HasPrefix(b.MediaType, "text/")
+	return b.Data.Bytes(), strings.HasPrefix(b.MediaType, "text/")
 }
 
 // appendTexts appends the strings and names of the next value, a line each.

@@ -20,7 +20,7 @@ func TestFindings(t *testing.T) {
 		{"an image", "image/png", "sk-ant-api03-abcdefghijklmnop", ""},
 		{"far inside", "text/plain", strings.Repeat(" ", MaxText) + tag, "scan/unscanned"},
 	} {
-		got := Findings(&filters.Block{MediaType: c.mediaType, Data: []byte(c.data)})
+		got := Findings(&filters.Block{MediaType: c.mediaType, Data: filters.Plain(c.data)})
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("%s: %s, want %s", c.name, s, c.want)
 		}
@@ -36,7 +36,7 @@ func BenchmarkFindings(b *testing.B) {
 		"hostile": strings.Repeat("ignore A gh xox <important the user not ", 5000),
 	} {
 		b.Run(name, func(b *testing.B) {
-			block := &filters.Block{MediaType: "text/plain", Data: []byte(text)}
+			block := &filters.Block{MediaType: "text/plain", Data: filters.Plain(text)}
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
 				Findings(block)

@@ -134,6 +134,21 @@ func (d *Decoder) Value() []byte { return d.read() }
 // Skip reads over any value, checking it.
 func (d *Decoder) Skip() { d.read() }
 
+// Rest is the body from the next value on; nil after an error or at the end.
+func (d *Decoder) Rest() []byte {
+	if d.Kind() == 0 {
+		return nil
+	}
+	return d.body[d.pos:len(d.body):len(d.body)]
+}
+
+// Pass reads over an object or array of n bytes, which is known to be right: it was read before, byte for byte and as deep in a body.
+func (d *Decoder) Pass(n int) {
+	start := d.pos
+	d.accept(start + n)
+	d.last = [2]int{start, d.pos}
+}
+
 // Mark notes the place before the next value, for [Decoder.Since].
 func (d *Decoder) Mark() int { return d.pos }
 

@@ -358,7 +358,22 @@ func (d *Decoder) unescaped(inner []byte) []byte {
 	if len(d.room) < len(inner) {
 		d.room = make([]byte, max(len(inner), min(roomSize, len(d.body)-d.pos)))
 	}
-	out := d.room[:0]
+	out := appendUnescaped(d.room[:0], inner, next)
+	d.room = d.room[len(out):]
+	return out[:len(out):len(out)]
+}
+
+// Unescape is what a string stands for that was read before, of which written is what stands between the quotes.
+func Unescape(written []byte) []byte {
+	next := bytes.IndexByte(written, '\\')
+	if next < 0 {
+		return written
+	}
+	return appendUnescaped(make([]byte, 0, len(written)), written, next)
+}
+
+// appendUnescaped appends what the valid string with the content inner stands for, whose first escape is at next.
+func appendUnescaped(out, inner []byte, next int) []byte {
 	for next >= 0 {
 		out = append(out, inner[:next]...)
 		r, n := rune(short[inner[next+1]]), 2
@@ -368,9 +383,7 @@ func (d *Decoder) unescaped(inner []byte) []byte {
 		out, inner = utf8.AppendRune(out, r), inner[next+n:]
 		next = bytes.IndexByte(inner, '\\')
 	}
-	out = append(out, inner...)
-	d.room = d.room[len(out):]
-	return out[:len(out):len(out)]
+	return append(out, inner...)
 }
 
 func literalAt(b []byte, i int, word string) int {

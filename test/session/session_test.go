@@ -30,8 +30,14 @@ spec:
       reason: It gives orders.
 `
 
-// replica judges as a process that has just started.
-func replica(t testing.TB, text string, remembers bool) *policy.Set {
+// process judges, and may remember.
+type process struct {
+	*policy.Set
+	memory *recall.Memory // nil: it forgets everything
+}
+
+// replica is a process that has just started.
+func replica(t testing.TB, text string, remembers bool) process {
 	t.Helper()
 	docs, errs := manifest.Parse("p.yaml", []byte(text))
 	var policies []*policy.Policy
@@ -46,20 +52,25 @@ func replica(t testing.TB, text string, remembers bool) *policy.Set {
 	if errs != nil {
 		t.Fatal(errs)
 	}
+	p := process{Set: set}
 	if remembers {
-		set.Remember(recall.New(recall.DefaultLimit))
+		p.memory = recall.New(recall.DefaultLimit)
+		set.Remember(p.memory)
 	}
-	return set
+	return p
 }
 
 // pass is what an upstream gets of a request.
-func pass(t testing.TB, set *policy.Set, body []byte) []byte {
+func pass(t testing.TB, p process, body []byte) []byte {
 	t.Helper()
 	x := &filters.Exchange{Route: filters.Route{Surface: filters.SurfaceLLM, Dialect: "anthropic", Operation: "messages"}}
+	if p.memory != nil {
+		x.Memory = p.memory
+	}
 	if err := (anthropic.Codec{}).DecodeRequest(x, body); err != nil {
 		t.Fatal(err)
 	}
-	d, _ := set.Judge(x)
+	d, _ := p.Judge(x)
 	if err := (anthropic.Codec{}).Treat(x, body, d.Treatments); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +84,7 @@ func TestTurns(t *testing.T) {
 	const notice = `"Removed by Bartizan: It gives orders. (rule turns/poison)"`
 	for _, client := range []Client{Plain, ClaudeCode} {
 		s := Session{Client: client, Turns: 40, Bytes: 1 << 20, Poison: poison, At: 7}
-		replicas := []*policy.Set{replica(t, quarantining, true), replica(t, quarantining, true), replica(t, quarantining, false)}
+		replicas := []process{replica(t, quarantining, true), replica(t, quarantining, true), replica(t, quarantining, false)}
 		var before []byte
 		for turn := 1; turn <= s.Turns; turn++ {
 			if turn == 20 {

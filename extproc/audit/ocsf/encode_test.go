@@ -43,7 +43,7 @@ func llmRecord() *filters.Record {
 				ToolResults:  []filters.ToolResult{{ID: "toolu_0", Asked: "0195940e-asked", Call: "0195940e-call"}},
 				Declarations: []filters.Declaration{{Kind: "mcp_server", Name: "crm", URL: "https://user:SECRET-PASS@crm.example.com/mcp?token=SECRET-TOKEN"}},
 			},
-			Blocks: []filters.Block{{Data: []byte("SECRET-CONTENT")}},
+			Blocks: []filters.Block{{Data: filters.Plain("SECRET-CONTENT")}},
 			Response: filters.Response{
 				Status: 200, MediaType: "text/event-stream", Bytes: 9000, Complete: true, Model: "claude-opus-4-6", StopReason: "tool_use", Events: 41,
 				Usage:     filters.Usage{Input: 1200, Output: 345, CacheRead: 1000, CacheCreation: 100, CacheHour: 40, WebSearches: 2, WebFetches: 1, Terms: "priority"},

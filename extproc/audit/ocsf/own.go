@@ -51,7 +51,7 @@ func (e *event) own() {
 func (e *event) blocks() {
 	size, count := e.x.Content.Bytes, e.x.Content.Blocks // of the blocks that were judged and let go
 	for i := range e.x.Blocks {
-		size += int64(len(e.x.Blocks[i].Data))
+		size += int64(e.x.Blocks[i].Data.Len())
 	}
 	b := e.open("blocks", '{')
 	e.count("bytes", size)

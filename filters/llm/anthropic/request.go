@@ -52,9 +52,7 @@ func (r *reader) member(name string) {
 			}
 		}
 	case "tools":
-		for range r.Array() {
-			r.tool()
-		}
+		r.Each(r.tool)
 	case "mcp_servers":
 		for range r.Array() {
 			r.mcpServer()
@@ -115,12 +113,7 @@ func (r *reader) metadata() {
 	}
 }
 
-func (r *reader) messages() {
-	for range r.Array() {
-		r.LLM.Messages++
-		r.message()
-	}
-}
+func (r *reader) messages() { r.LLM.Messages += r.Each(r.message) }
 
 // message reads one turn. Its role may stand behind its content, and is written into the blocks at the end.
 func (r *reader) message() {

@@ -158,11 +158,11 @@ const prose = 3
 func (r *reader) listed(blocks []filters.Block) {
 	for i := range blocks {
 		b := &blocks[i]
-		if b.MediaType != "text/plain" || b.Origin != filters.OriginSystem && !bytes.HasPrefix(b.Data, []byte("<system-reminder>")) {
+		if b.MediaType != "text/plain" || b.Origin != filters.OriginSystem && !bytes.HasPrefix(b.Data.Bytes(), []byte("<system-reminder>")) {
 			continue
 		}
 		for _, mark := range listings {
-			if _, list, found := bytes.Cut(b.Data, mark); found {
+			if _, list, found := bytes.Cut(b.Data.Bytes(), mark); found {
 				r.list(list, b.Pointer)
 				break
 			}

@@ -164,7 +164,7 @@ func TestPrompt(t *testing.T) {
 	if err := (Codec{}).DecodeRequest(x, []byte(`{"promptVariables":{"who":{"text":"me"}}}`)); err != nil {
 		t.Fatal(err)
 	}
-	if d := x.LLM.Declarations; len(d) != 1 || d[0].Kind != filters.DeclaresHistory || len(x.Blocks) != 1 || string(x.Blocks[0].Data) != "me" {
+	if d := x.LLM.Declarations; len(d) != 1 || d[0].Kind != filters.DeclaresHistory || len(x.Blocks) != 1 || string(x.Blocks[0].Data.Bytes()) != "me" {
 		t.Errorf("declarations %+v, blocks %+v", d, x.Blocks)
 	}
 }
@@ -177,7 +177,7 @@ func TestBodyWithinACount(t *testing.T) {
 	if err := (Codec{}).DecodeRequest(x, body); err != nil {
 		t.Fatal(err)
 	}
-	if len(x.Blocks) != 1 || string(x.Blocks[0].Data) != "poison" || x.LLM.Model != "us.anthropic.claude-sonnet-5-v1:0" {
+	if len(x.Blocks) != 1 || string(x.Blocks[0].Data.Bytes()) != "poison" || x.LLM.Model != "us.anthropic.claude-sonnet-5-v1:0" {
 		t.Fatalf("%+v %+v", x.LLM, x.Blocks)
 	}
 	err := Codec{}.Treat(x, body, []filters.Treatment{{Action: filters.ActionQuarantine, Notice: "Removed."}})
@@ -206,7 +206,7 @@ func TestMessage(t *testing.T) {
 		}
 		x.Response = filters.Response{Status: reply.Status, MediaType: reply.Headers[0].Value}
 		var said []byte
-		r, err := Codec{}.Response(x, listener(func(b filters.Block) { said = bytes.Clone(b.Data) }))
+		r, err := Codec{}.Response(x, listener(func(b filters.Block) { said = bytes.Clone(b.Data.Bytes()) }))
 		if err != nil {
 			t.Fatal(err)
 		}

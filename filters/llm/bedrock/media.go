@@ -41,12 +41,12 @@ func plain(b *filters.Block) {
 	if !strings.HasPrefix(b.MediaType, "text/") {
 		return
 	}
-	text, err := base64.StdEncoding.AppendDecode(nil, b.Data)
+	text, err := base64.StdEncoding.AppendDecode(nil, b.Data.Bytes())
 	if err != nil {
 		b.MediaType = "application/octet-stream" // AWS will not take it
 		return
 	}
-	b.Data = bytes.ToValidUTF8(text, []byte("?")) // of one byte: a text that is as long as what stands in the body would count as JSON
+	b.Data = filters.Plain(bytes.ToValidUTF8(text, []byte("?"))) // of one byte: a text that is as long as what stands in the body would count as JSON
 }
 
 // source reads where media come from: data (base64), a text, a list of texts, or an object in S3.
@@ -77,7 +77,7 @@ func (r *reader) s3(block filters.Block) {
 		if string(name) == "uri" && r.Kind() == '"' {
 			r.AddString("text/uri-list", block)
 			if r.Err() == nil {
-				uri := string(r.Blocks[len(r.Blocks)-1].Data)
+				uri := string(r.Blocks[len(r.Blocks)-1].Data.Bytes())
 				r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: uri, Pointer: r.Pointer()})
 			}
 		}

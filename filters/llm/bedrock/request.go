@@ -36,10 +36,7 @@ func (r *reader) converse(members iter.Seq[[]byte]) (messages bool) {
 		switch string(name) {
 		case "messages":
 			messages = true
-			for range r.Array() {
-				r.LLM.Messages++
-				r.message()
-			}
+			r.LLM.Messages += r.Each(r.message)
 		case "system":
 			first := len(r.Blocks)
 			r.parts(filters.OriginSystem)

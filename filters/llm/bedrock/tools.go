@@ -6,9 +6,7 @@ import "bartizan/filters"
 func (r *reader) toolConfig() {
 	for name := range r.Object() {
 		if string(name) == "tools" && !r.Null() {
-			for range r.Array() {
-				r.tool()
-			}
+			r.Each(r.tool)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func (r *reader) inline() {
 	case at >= 0:
 		b := &r.Blocks[at]
 		b.MediaType = mediaType
-		b.Data = request.Decoded(mediaType, b.Data)
+		b.Data = filters.Plain(request.Decoded(mediaType, b.Data.Bytes()))
 	}
 	if kind, _, _ := strings.Cut(mediaType, "/"); kind == "text" || kind == "application" {
 		for i := first; i < len(r.Blocks); i++ {
@@ -136,7 +136,7 @@ func (r *reader) file(member string, block filters.Block) {
 	named := func() {
 		n := len(r.Blocks)
 		if r.AddString("text/uri-list", block); len(r.Blocks) > n {
-			uri := string(r.Blocks[n].Data)
+			uri := string(r.Blocks[n].Data.Bytes())
 			r.Declare(filters.Declaration{Kind: "file", Name: uri, URL: uri, Pointer: r.Blocks[n].Pointer})
 		}
 	}

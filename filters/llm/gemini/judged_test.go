@@ -26,7 +26,7 @@ func (r rules) Judge(_ *filters.Exchange, _ filters.AnswerStage, blocks []filter
 				d.Treatments = append(d.Treatments, filters.Treatment{Block: i, Action: a, Masks: keys, Notice: v.Notice()})
 			}
 		}
-		switch text := string(b.Data); {
+		switch text := string(b.Data.Bytes()); {
 		case b.Origin == filters.OriginToolCall && (b.Name == "rm" || strings.Contains(text, "rm -rf")):
 			treat(filters.ActionDeny)
 		case b.Origin == filters.OriginToolCall && b.Name == "quiet":
@@ -35,7 +35,7 @@ func (r rules) Judge(_ *filters.Exchange, _ filters.AnswerStage, blocks []filter
 			treat(filters.ActionDeny)
 		case r.hold && strings.Contains(text, "POISON"):
 			treat(filters.ActionQuarantine)
-		case keys[0].Match(b.Data):
+		case keys[0].Match(b.Data.Bytes()):
 			treat(filters.ActionRedact)
 		}
 	}

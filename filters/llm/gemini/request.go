@@ -45,10 +45,7 @@ func (r *reader) body() {
 			r.model()
 		case "contents", "content":
 			r.content = true
-			r.each(func() {
-				r.LLM.Messages++
-				r.turn("")
-			})
+			r.turns()
 		case "systemInstruction":
 			r.turn("system")
 		case "tools":
@@ -72,6 +69,16 @@ func (r *reader) body() {
 	}
 }
 
+// turns reads a list of turns, or one.
+func (r *reader) turns() {
+	if r.Kind() == '[' {
+		r.LLM.Messages += r.Each(func() { r.turn("") })
+		return
+	}
+	r.LLM.Messages++
+	r.turn("")
+}
+
 // model holds a model that the body names against the one in the path, which is what the provider goes by.
 func (r *reader) model() {
 	if name := r.String(); strings.TrimPrefix(name, "models/") != r.LLM.Model {
@@ -90,7 +97,7 @@ func (r *reader) config() {
 		case "responseSchema", "responseJsonSchema":
 			n := len(r.Blocks)
 			if r.AddJSON(filters.Block{Origin: filters.OriginUser, Role: "user"}); len(r.Blocks) > n {
-				r.Format(r.Blocks[n].Data)
+				r.Format(r.Blocks[n].Data.Bytes())
 			}
 		case "routingConfig", "modelConfig": // of other endpoints of this API: no model rule would see it otherwise
 			r.routing()

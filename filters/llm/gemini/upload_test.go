@@ -72,7 +72,7 @@ func TestUpload(t *testing.T) {
 		}
 		found := "none"
 		for _, b := range x.Blocks {
-			found = strings.ReplaceAll(fmt.Sprintf("%s %s %s %s", b.Origin, b.MediaType, map[bool]string{true: b.Name}[b.Raw], b.Data), "  ", " ")
+			found = strings.ReplaceAll(fmt.Sprintf("%s %s %s %s", b.Origin, b.MediaType, map[bool]string{true: b.Name}[b.Raw], b.Data.Bytes()), "  ", " ")
 		}
 		if err != nil || found != c.want || len(x.Blocks) > 1 {
 			t.Errorf("?%s %q: %d blocks, the last %q, error %v", c.query, c.headers, len(x.Blocks), found, err)

@@ -87,6 +87,6 @@ func (r *reader) file(block filters.Block) {
 	first := len(r.Blocks)
 	r.said(block)
 	for i := first; i < len(r.Blocks); i++ {
-		r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: string(r.Blocks[i].Data), Pointer: r.Blocks[i].Pointer})
+		r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: string(r.Blocks[i].Data.Bytes()), Pointer: r.Blocks[i].Pointer})
 	}
 }

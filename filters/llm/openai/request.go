@@ -15,10 +15,7 @@ func decodeChat(x *filters.Exchange, body []byte) error {
 			r.LLM.Model = r.String()
 		case "messages":
 			messages = true
-			for range r.Array() {
-				r.LLM.Messages++
-				r.message()
-			}
+			r.LLM.Messages += r.Each(r.message)
 		default:
 			r.member(string(name))
 		}
@@ -55,9 +52,7 @@ func (r *reader) member(name string) {
 	case "response_format":
 		r.AddFormat()
 	case "tools":
-		for range r.Array() {
-			r.tool()
-		}
+		r.Each(r.tool)
 	case "functions": // before tools
 		for range r.Array() {
 			r.function(filters.Tool{Type: "custom"})

@@ -231,7 +231,7 @@ func (g *gate) repeat(e *Event, p *Piece) error {
 		return nil
 	}
 	block := p.part.Block
-	block.Data = e.content(p, &g.scratch)
+	block.Data = filters.Plain(e.content(p, &g.scratch))
 	p.part.span(&block)
 	if digest(&block) != p.part.sum {
 		return unjudged("", "a part of it ends with something else than it was")

@@ -59,7 +59,7 @@ func (w watch) Expect(*filters.Exchange, *filters.Block) filters.Outlook { retur
 
 func (w watch) Judge(_ *filters.Exchange, _ filters.AnswerStage, blocks []filters.Block) filters.Decision {
 	for _, b := range blocks {
-		if bytes.Contains(b.Data, []byte("no")) {
+		if bytes.Contains(b.Data.Bytes(), []byte("no")) {
 			return filters.Decision{Action: filters.ActionDeny, Deciding: &filters.Verdict{Action: filters.ActionDeny, Reason: "No."}}
 		}
 	}

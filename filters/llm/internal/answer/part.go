@@ -34,7 +34,7 @@ func (p *part) mask(masks []*regexp.Regexp) {
 // block is the part as rules see it.
 func (p *part) block() filters.Block {
 	b := p.Block
-	b.Data = p.content
+	b.Data = filters.Plain(p.content)
 	p.span(&b)
 	return b
 }
@@ -42,19 +42,19 @@ func (p *part) block() filters.Block {
 // span tells JSON, in whose strings masks look, from a text, as redact does: by a length that only unquoted bytes have. Arguments that
 // a model wrote wrongly are a text.
 func (p *part) span(b *filters.Block) {
-	b.Start, b.End = 0, len(b.Data)
-	if b.MediaType != "application/json" || len(b.Data) > 0 && strictjson.Validate(b.Data) != nil {
+	b.Start, b.End = 0, b.Data.Len()
+	if b.MediaType != "application/json" || b.Data.Len() > 0 && strictjson.Validate(b.Data.Bytes()) != nil {
 		b.End += len(`""`)
 	}
 }
 
 func digest(b *filters.Block) filters.Digest {
 	if b.MediaType == "application/json" {
-		if sum, ok := strictjson.Digest(b.Data); ok {
+		if sum, ok := strictjson.Digest(b.Data.Bytes()); ok {
 			return sum
 		}
 	}
-	return sha256.Sum256(b.Data)
+	return sha256.Sum256(b.Data.Bytes())
 }
 
 // settle turns the decision about a part that was held into its fate.
@@ -78,7 +78,7 @@ func (p *part) settle(b *filters.Block, d filters.Decision, id string) error {
 			return errFixed(t.Action)
 		case p.Kind == Text:
 			p.mask(t.Masks)
-			if err := p.masker.Write(b.Data); err != nil {
+			if err := p.masker.Write(b.Data.Bytes()); err != nil {
 				return maskError(err)
 			}
 			return maskError(p.masker.Close())
@@ -159,7 +159,7 @@ func (p *part) concludeRepeat(e *Event, of *Piece) {
 	case len(p.masks) > 0:
 		var scratch []byte
 		b := p.Block
-		b.Data = e.content(of, &scratch)
+		b.Data = filters.Plain(e.content(of, &scratch))
 		p.span(&b)
 		if redact.Matches(&b, p.masks...) {
 			of.Fate, of.Text = Changed, string(redact.Masked(&b, p.masks...))

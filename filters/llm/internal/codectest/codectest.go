@@ -37,6 +37,7 @@ type Suite struct {
 // Run runs everything there is.
 func (s Suite) Run(t *testing.T) {
 	t.Run("requests", s.requests)
+	t.Run("remembered", s.remembered)
 	t.Run("treatments", s.treatments)
 	t.Run("answers", s.answers)
 	t.Run("cuts", s.cuts)

@@ -10,7 +10,7 @@ import (
 // Denied is what passes of an answer in chunks where all tool calls are denied that are named evil, or say it.
 func Denied(codec filters.Codec, mediaType string, chunks ...string) (passed string, err error) {
 	return hostile(codec, mediaType, &judge{about: func(_ *judge, b *filters.Block) (filters.Action, []*regexp.Regexp) {
-		if b.Origin == filters.OriginToolCall && (b.Name == "evil" || bytes.Contains(b.Data, []byte("evil"))) {
+		if b.Origin == filters.OriginToolCall && (b.Name == "evil" || bytes.Contains(b.Data.Bytes(), []byte("evil"))) {
 			return filters.ActionDeny, nil
 		}
 		return filters.ActionAllow, nil

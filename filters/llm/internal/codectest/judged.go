@@ -42,7 +42,7 @@ func judges() map[string]func() *judge {
 	}
 	text := func(action filters.Action) verdict {
 		return func(_ *judge, b *filters.Block) (filters.Action, []*regexp.Regexp) {
-			if b.Origin == filters.OriginAssistant && b.MediaType == "text/plain" && len(b.Data) > 0 {
+			if b.Origin == filters.OriginAssistant && b.MediaType == "text/plain" && b.Data.Len() > 0 {
 				return action, nil
 			}
 			return filters.ActionAllow, nil
@@ -84,7 +84,7 @@ func (j *judge) Judge(_ *filters.Exchange, stage filters.AnswerStage, blocks []f
 	}
 	b := &blocks[0]
 	action, masks := j.about(j, b)
-	j.asked = append(j.asked, fmt.Sprintf("%s %s %s %s %s %q", b.Origin, b.MediaType, b.Pointer, b.Name, b.CallID, b.Data))
+	j.asked = append(j.asked, fmt.Sprintf("%s %s %s %s %s %q", b.Origin, b.MediaType, b.Pointer, b.Name, b.CallID, b.Data.Bytes()))
 	d := filters.Decision{Action: action, Deciding: &filters.Verdict{Policy: "p", Rule: "r", Action: action, Reason: "No."}}
 	if action == filters.ActionRedact || action == filters.ActionQuarantine {
 		d.Treatments = []filters.Treatment{{Action: action, Masks: masks, Notice: d.Deciding.Notice()}}

@@ -12,6 +12,10 @@ import (
 	"testing"
 
 	"bartizan/filters"
+	"bartizan/filters/recall"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // decoded is a golden's content.
@@ -34,7 +38,7 @@ func (s Suite) requests(t *testing.T) {
 			x := s.exchange()
 			got := decoded{Error: s.Codec.DecodeRequest(x, body), LLM: x.LLM, UserID: x.Claimed.UserID}
 			for _, b := range x.Blocks {
-				got.Blocks = append(got.Blocks, block{b.Role, string(b.Origin), b.MediaType, b.Pointer, b.Name, b.CallID, string(b.Data)})
+				got.Blocks = append(got.Blocks, block{b.Role, string(b.Origin), b.MediaType, b.Pointer, b.Name, b.CallID, string(b.Data.Bytes())})
 			}
 			for _, b := range x.Blocks {
 				if err := resolves(body, b); err != nil {
@@ -47,6 +51,39 @@ func (s Suite) requests(t *testing.T) {
 			}
 			golden(t, file+".golden", append(text, '\n'))
 		})
+	}
+}
+
+// remembered checks that of a body whose elements were read before the same is read as of one that nobody has seen.
+func (s Suite) remembered(t *testing.T) {
+	for file, body := range s.samples(t, "requests") {
+		t.Run(filepath.Base(file), func(t *testing.T) { s.readAgain(t, recall.New(recall.DefaultLimit), body) })
+	}
+}
+
+// readAgain reads a body without a memory, and twice with one.
+func (s Suite) readAgain(t *testing.T, memory filters.Memory, body []byte) {
+	t.Helper()
+	body = append(bytes.Clone(body), bytes.Repeat([]byte{' '}, 16<<10)...) // what is shorter is not remembered
+	fresh := s.exchange()
+	want := s.Codec.DecodeRequest(fresh, body)
+	for range 2 {
+		x := s.exchange()
+		x.Memory = memory
+		err := s.Codec.DecodeRequest(x, body)
+		for i := range x.Blocks {
+			if b := &x.Blocks[i]; b.Sum != memory.Sum(b.Data.Bytes()) {
+				t.Fatalf("block %s has the sum of another", b.Pointer)
+			}
+			x.Blocks[i].Sum = filters.Sum{}
+		}
+		x.Memory = nil
+		if diff := cmp.Diff(fresh, x, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("with a memory something else is read:\n%s", diff)
+		}
+		if diff := cmp.Diff(want, err); diff != "" {
+			t.Fatalf("with a memory something else is refused:\n%s", diff)
+		}
 	}
 }
 
@@ -73,14 +110,14 @@ func resolves(body []byte, b filters.Block) error {
 	if err := json.Unmarshal(body[b.Start:b.End], &there); err != nil || !reflect.DeepEqual(v, there) {
 		return fmt.Errorf("pointer %s leads to %v, bytes %d to %d hold %v", b.Pointer, v, b.Start, b.End, there)
 	}
-	if s, ok := v.(string); ok && strings.HasSuffix(s, string(b.Data)) { // suffix: of a data URI
+	if s, ok := v.(string); ok && strings.HasSuffix(s, string(b.Data.Bytes())) { // suffix: of a data URI
 		return nil
 	}
-	if s, ok := v.(string); ok && inBase64(s, b.Data) {
+	if s, ok := v.(string); ok && inBase64(s, b.Data.Bytes()) {
 		return nil
 	}
 	var data any
-	if err := json.Unmarshal(b.Data, &data); err != nil || v == nil || !reflect.DeepEqual(v, data) {
+	if err := json.Unmarshal(b.Data.Bytes(), &data); err != nil || v == nil || !reflect.DeepEqual(v, data) {
 		return fmt.Errorf("pointer %s leads to %v, not to the block", b.Pointer, v)
 	}
 	return nil
@@ -97,7 +134,8 @@ func inBase64(s string, data []byte) bool {
 	return err == nil && bytes.Equal(bytes.ToValidUTF8(got, []byte("?")), data)
 }
 
-// FuzzRequest is the body of a fuzz target: whatever the bytes, the codec refuses or finds blocks that lie where it says.
+// FuzzRequest is the body of a fuzz target: whatever the bytes, the codec refuses or finds blocks that lie where it says, the same
+// whatever it has read before.
 func FuzzRequest(f *testing.F, codec filters.Codec) { Suite{Codec: codec}.FuzzRequest(f) }
 
 // FuzzRequest is the function of that name.
@@ -105,7 +143,9 @@ func (s Suite) FuzzRequest(f *testing.F) {
 	for _, body := range s.samples(f, "requests") {
 		f.Add(body)
 	}
+	memory := recall.New(recall.DefaultLimit)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		s.readAgain(t, memory, body)
 		x := s.exchange()
 		if err := s.Codec.DecodeRequest(x, body); err != nil {
 			if filters.AsRefusal(err, "").Kind == filters.RefusedInternal {
@@ -120,7 +160,7 @@ func (s Suite) FuzzRequest(f *testing.F) {
 			t.Fatalf("accepted %q", body)
 		}
 		for _, b := range x.Blocks {
-			if b.Origin == "" || b.MediaType == "" && b.Data == nil {
+			if b.Origin == "" || b.MediaType == "" && b.Data.Bytes() == nil {
 				t.Fatalf("incomplete block %+v", b)
 			}
 			if err := resolves(body, b); err != nil {

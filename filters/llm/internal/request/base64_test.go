@@ -23,8 +23,8 @@ func TestDataURI(t *testing.T) {
 	} {
 		b := request.New(&filters.Exchange{}, fmt.Appendf(nil, "%q", c.uri))
 		b.AddDataURI(filters.Block{})
-		if got := b.Blocks[0]; got.MediaType != c.mediaType || string(got.Data) != c.data {
-			t.Errorf("%s: %s %q", c.uri, got.MediaType, got.Data)
+		if got := b.Blocks[0]; got.MediaType != c.mediaType || string(got.Data.Bytes()) != c.data {
+			t.Errorf("%s: %s %q", c.uri, got.MediaType, got.Data.Bytes())
 		}
 	}
 }

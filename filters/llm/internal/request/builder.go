@@ -36,14 +36,19 @@ type Builder struct {
 	LLM    filters.LLM
 	Blocks []filters.Block
 
-	named []filters.Tool    // tools that were named without their definition
-	calls map[string]string // name of the tool by the id of its call
+	x      *filters.Exchange
+	size   int            // of the body
+	named  []filters.Tool // tools that were named without their definition
+	called []call
 }
+
+// call is a call of a tool by the model.
+type call struct{ id, name string }
 
 // New begins to read the body of x for a dialect, with what its route and its headers say already filled in.
 func New(x *filters.Exchange, body []byte) *Builder {
 	llm := filters.LLM{Provider: x.Route.Target, Dialect: x.Route.Dialect, Operation: x.Route.Operation}
-	b := &Builder{Decoder: strictjson.New(body), LLM: llm}
+	b := &Builder{Decoder: strictjson.New(body), LLM: llm, x: x, size: len(body)}
 	for _, header := range []string{"anthropic-beta", "openai-beta"} {
 		for _, name := range strings.Split(x.Request.Headers[header], ",") {
 			b.Beta(strings.TrimSpace(name))
@@ -112,6 +117,13 @@ func (b *Builder) Fill(x *filters.Exchange) error {
 	if err := b.End(); err != nil {
 		return err
 	}
+	if x.Memory != nil {
+		for i := range b.Blocks {
+			if block := &b.Blocks[i]; block.Sum == (filters.Sum{}) {
+				block.Sum = x.Memory.Sum(block.Data.Bytes())
+			}
+		}
+	}
 	x.LLM, x.Blocks = &b.LLM, b.Blocks
 	claim.Body(x, b.Said)
 	return nil
@@ -119,23 +131,23 @@ func (b *Builder) Fill(x *filters.Exchange) error {
 
 // Called notes that the model called a tool, so that the result can be told by the tool's name.
 func (b *Builder) Called(id, name string) {
-	if id == "" || name == "" {
-		return
+	if id != "" && name != "" {
+		b.called = append(b.called, call{id, name})
 	}
-	if b.calls == nil {
-		b.calls = map[string]string{}
-	}
-	b.calls[id] = name
 }
 
 // resolve gives tool results the names of their tools, and adds the tools that are only named.
 func (b *Builder) resolve() {
+	calls := make(map[string]string, len(b.called)) // name of the tool by the id of its call
+	for _, c := range b.called {
+		calls[c.id] = c.name
+	}
 	for i := range b.Blocks {
 		result := &b.Blocks[i]
 		if result.Origin != filters.OriginToolResult || result.CallID == "" {
 			continue
 		}
-		if name, known := b.calls[result.CallID]; known {
+		if name, known := calls[result.CallID]; known {
 			result.Name = name
 		} else if result.Name == "" {
 			result.Name = result.CallID
@@ -232,10 +244,11 @@ func (b *Builder) AddText(block filters.Block) {
 
 // AddString reads a string and collects what it says as a block of the media type.
 func (b *Builder) AddString(mediaType string, block filters.Block) {
-	if block.Data = b.Text(); block.Data == nil {
+	text := b.Text()
+	if text == nil {
 		return
 	}
-	block.MediaType, block.Pointer = mediaType, b.Pointer()
+	block.MediaType, block.Pointer, block.Data = mediaType, b.Pointer(), filters.Plain(text)
 	block.Start, block.End = b.Range()
 	b.Add(block)
 }
@@ -249,28 +262,30 @@ func (b *Builder) AddDataURI(block filters.Block) {
 		return
 	}
 	at := &b.Blocks[n]
-	head, data, found := bytes.Cut(at.Data[:len(at.Data):len(at.Data)], []byte{','})
+	uri := at.Data.Bytes()
+	head, data, found := bytes.Cut(uri, []byte{','})
 	switch {
 	case found && len(head) >= 5 && bytes.EqualFold(head[:5], []byte("data:")):
 		mediaType, params, _ := bytes.Cut(bytes.ToLower(head[5:]), []byte{';'})
-		at.Data = data
 		if len(mediaType) > 0 {
 			at.MediaType = string(mediaType)
 		}
 		if bytes.HasSuffix(params, []byte("base64")) {
-			at.Data = Decoded(at.MediaType, data)
+			data = Decoded(at.MediaType, data)
 		}
-	case bytes.Contains(at.Data[:min(len(at.Data), 16)], []byte("://")):
+		at.Data = filters.Plain(data)
+	case bytes.Contains(uri[:min(len(uri), 16)], []byte("://")):
 		at.MediaType = "text/uri-list"
 	}
 }
 
 // AddJSON reads any value and collects it as it stands in the body.
 func (b *Builder) AddJSON(block filters.Block) {
-	if block.Data = b.Value(); block.Data == nil {
+	value := b.Value()
+	if value == nil {
 		return
 	}
-	block.MediaType, block.Pointer = "application/json", b.Pointer()
+	block.MediaType, block.Pointer, block.Data = "application/json", b.Pointer(), filters.Plain(value)
 	block.Start, block.End = b.Range()
 	b.Add(block)
 }
@@ -282,7 +297,7 @@ func (b *Builder) AddRest(first, mark int, block filters.Block) {
 		return
 	}
 	b.Blocks = b.Blocks[:first]
-	block.MediaType, block.Pointer, block.Data = "application/json", b.Pointer(), b.Since(mark)
+	block.MediaType, block.Pointer, block.Data = "application/json", b.Pointer(), filters.Plain(b.Since(mark))
 	block.Start, block.End = b.RangeSince(mark)
 	b.Add(block)
 }

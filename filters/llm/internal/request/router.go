@@ -101,7 +101,7 @@ func (b *Builder) Suffix() {
 func (b *Builder) AddFormat() {
 	n := len(b.Blocks)
 	if b.AddJSON(filters.Block{Role: "user", Origin: filters.OriginUser}); len(b.Blocks) > n {
-		b.Format(b.Blocks[n].Data)
+		b.Format(b.Blocks[n].Data.Bytes())
 	}
 }
 
@@ -111,7 +111,7 @@ func (b *Builder) AddSome(block filters.Block) {
 	if b.AddJSON(block); len(b.Blocks) == n {
 		return
 	}
-	switch data := b.Blocks[n].Data; data[0] {
+	switch data := b.Blocks[n].Data.Bytes(); data[0] {
 	case 'n':
 		b.Blocks = b.Blocks[:n]
 	case '[', '{':

@@ -26,7 +26,7 @@ func Treat(x *filters.Exchange, body []byte, treatments []filters.Treatment, par
 		object := `{"notice":` + answer.Quote(text) + `}`
 		switch {
 		case b.Raw:
-			return filters.Edit{Start: b.Start, End: b.End, With: []byte(text)}, b.Origin == filters.OriginDocument && utf8.Valid(b.Data)
+			return filters.Edit{Start: b.Start, End: b.End, With: []byte(text)}, b.Origin == filters.OriginDocument && utf8.Valid(b.Data.Bytes())
 		case isText && b.MediaType == "text/plain" && !b.Signed:
 			return redact.Quoted(b, text), true
 		case b.Part != (filters.Span{}):

@@ -103,7 +103,7 @@ func (h *held) blocks() ([]filters.Block, error) {
 		return found, nil
 	}
 	return []filters.Block{{
-		Role: "assistant", Origin: filters.OriginDocument, MediaType: h.x.Response.MediaType, Data: h.body, End: len(h.body), Raw: true,
+		Role: "assistant", Origin: filters.OriginDocument, MediaType: h.x.Response.MediaType, Data: filters.Plain(h.body), End: len(h.body), Raw: true,
 	}}, nil
 }
 

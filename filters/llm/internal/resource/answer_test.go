@@ -23,10 +23,10 @@ func (r *rules) Expect(*filters.Exchange, *filters.Block) filters.Outlook {
 func (r *rules) Judge(_ *filters.Exchange, _ filters.AnswerStage, blocks []filters.Block) (d filters.Decision) {
 	r.seen = blocks
 	for i, b := range blocks {
-		if bytes.Contains(b.Data, []byte("FORBIDDEN")) {
+		if bytes.Contains(b.Data.Bytes(), []byte("FORBIDDEN")) {
 			d.Action, d.Deciding = filters.ActionDeny, &filters.Verdict{Policy: "p", Rule: "r"}
 		}
-		if bytes.Contains(b.Data, []byte("key-1")) {
+		if bytes.Contains(b.Data.Bytes(), []byte("key-1")) {
 			d.Treatments = append(d.Treatments, filters.Treatment{Block: i, Action: filters.ActionRedact, Masks: []*regexp.Regexp{regexp.MustCompile("key-[0-9]")}})
 		}
 	}

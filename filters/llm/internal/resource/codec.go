@@ -62,7 +62,7 @@ func (c Codec) DecodeRequest(x *filters.Exchange, body []byte) error {
 		return newPartsReader(c.Codec, x).finish(nil)
 	}
 	if document != nil {
-		document.Data, document.End, document.Raw = body, len(body), true
+		document.Data, document.End, document.Raw = filters.Plain(body), len(body), true
 		r := newPartsReader(c.Codec, x)
 		r.Add(*document)
 		return r.finish(r.Err())

@@ -58,7 +58,7 @@ func (r *reader) form(body []byte, boundary string) error {
 			at[p.field]++
 		}
 		block := filters.Block{Role: "user", Origin: filters.OriginUser, MediaType: "text/plain", Name: p.field, Pointer: pointer, Raw: true}
-		block.Data, block.Start, block.End = body[p.start:p.end:p.end], p.start, p.end
+		block.Data, block.Start, block.End = filters.Plain(body[p.start:p.end:p.end]), p.start, p.end
 		switch {
 		case p.isFile && batch:
 			if err := r.lines(block); err != nil {

@@ -36,7 +36,7 @@ func summary(x *filters.Exchange) string {
 		fmt.Fprintf(&out, "%s %s at %s\n", d.Kind, d.Name, d.Pointer)
 	}
 	for _, b := range x.Blocks {
-		fmt.Fprintf(&out, "%s %s %q %s: %s\n", b.Pointer, b.Origin, b.Name, b.MediaType, b.Data)
+		fmt.Fprintf(&out, "%s %s %q %s: %s\n", b.Pointer, b.Origin, b.Name, b.MediaType, b.Data.Bytes())
 	}
 	return out.String()
 }
@@ -50,11 +50,11 @@ func inPlace(t testing.TB, body []byte, blocks []filters.Block) {
 		}
 		here := &filters.Block{MediaType: b.MediaType, Data: b.Data, Start: b.Start, End: b.End}
 		if b.Raw || b.MediaType == "application/json" {
-			if !bytes.Equal(body[b.Start:b.End], b.Data) {
-				t.Errorf("%s: %q, and in the body %q", b.Pointer, b.Data, body[b.Start:b.End])
+			if !bytes.Equal(body[b.Start:b.End], b.Data.Bytes()) {
+				t.Errorf("%s: %q, and in the body %q", b.Pointer, b.Data.Bytes(), body[b.Start:b.End])
 			}
 		} else if !redact.IsText(body, here) {
-			t.Errorf("%s: %q, and in the body %q", b.Pointer, b.Data, body[b.Start:b.End])
+			t.Errorf("%s: %q, and in the body %q", b.Pointer, b.Data.Bytes(), body[b.Start:b.End])
 		}
 	}
 }
@@ -184,7 +184,7 @@ func TestTreatFile(t *testing.T) {
 			if err := codec.DecodeRequest(again, redact.Apply(body, x.Edits)); err != nil {
 				t.Fatal(err)
 			}
-			got = string(again.Blocks[c.treatment.Block].Data)
+			got = string(again.Blocks[c.treatment.Block].Data.Bytes())
 		}
 		if got != c.want {
 			t.Errorf("%+v: %q, want %q", c.treatment, got, c.want)

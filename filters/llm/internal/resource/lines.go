@@ -23,7 +23,7 @@ func batchable(url string) (operation string, ok bool) {
 // lines reads a file of which each line is a request of a batch: {custom_id, method, url, body}.
 func (r *reader) lines(file filters.Block) error {
 	at, n := file.Start, 0
-	for line := range bytes.Lines(file.Data) {
+	for line := range bytes.Lines(file.Data.Bytes()) {
 		if bytes.ContainsRune(bytes.TrimSuffix(line, []byte("\r\n")), '\r') { // some readers begin a line behind it
 			return malformed(file.Pointer+"/"+strconv.Itoa(n), "want lines that end in LF or CRLF")
 		}

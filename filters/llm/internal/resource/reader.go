@@ -69,7 +69,7 @@ func (r *reader) member(name string) {
 	case (name == "input_file_id" || name == "file_id") && text:
 		r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: r.String(), Pointer: r.Pointer()})
 	case name == "purpose" && text && r.x.Route.Operation == uploadCreate:
-		if r.AddText(block); r.Err() == nil && string(r.Blocks[len(r.Blocks)-1].Data) == purposeBatch {
+		if r.AddText(block); r.Err() == nil && string(r.Blocks[len(r.Blocks)-1].Data.Bytes()) == purposeBatch {
 			r.Fail(batchInParts)
 		}
 	default:

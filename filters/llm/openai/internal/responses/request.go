@@ -118,8 +118,5 @@ func (r *reader) input() {
 		r.AddText(filters.Block{Role: "user", Origin: filters.OriginUser})
 		return
 	}
-	for range r.Array() {
-		r.LLM.Messages++
-		r.item()
-	}
+	r.LLM.Messages += r.Each(r.item)
 }
