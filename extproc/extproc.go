@@ -1,7 +1,7 @@
 // Package extproc is the inspection service, put together: it follows the control server (package bundle), judges each exchange
 // that Envoy hands it (server, stream) and records the decision (audit).
 //
-// Run is the whole service. It fails closed: without a bundle or without room for records it refuses, and it never lets a stream
+// [Config.Run] is the whole service. It fails closed: without a bundle or without room for records it refuses, and it never lets a stream
 // end well before its exchange has. It holds no provider credential.
 package extproc
 
@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"runtime"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -88,7 +86,7 @@ func (c Config) Validate() error {
 const heapFloor = 64 << 20
 
 // Run serves until ctx ends, then lets running exchanges end, brings the records to NATS, and returns.
-func Run(ctx context.Context, c Config) error {
+func (c Config) Run(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -134,8 +132,7 @@ func (c Config) serve(ctx context.Context, log *audit.Log, nc *nats.Conn, reg *p
 		return err
 	}
 	client := bundle.NewClient("extproc/"+c.NodeID, bundle.Store{Dir: c.StateDir}, c.Log, reg)
-	key := sealed.NewKey()
-	instance := uuid.NewString()
+	instance, key := uuid.NewString(), sealed.NewKey()
 	causes, err := share.Join(share.Config{Instance: instance, Conn: nc, Log: c.Log, Registry: reg})
 	if err != nil {
 		return err
@@ -143,22 +140,11 @@ func (c Config) serve(ctx context.Context, log *audit.Log, nc *nats.Conn, reg *p
 	srv := server.New(server.Config{
 		Instance: instance, Bundle: client.Current, Causes: causes, Audit: log, Log: c.Log, Registry: reg, TLS: creds, Budget: c.Budget, Sealed: key,
 	})
-
-	probes, err := newProbes(c, log.Err, func() error {
-		if client.Current() == nil {
-			return errors.New("no bundle yet")
-		}
-		return nil
-	})
+	probes, err := newProbes(c, log.Err, decides(client))
 	if err != nil {
 		return err
 	}
 	defer probes.close()
-	metrics, lifecycle := http.NewServeMux(), http.NewServeMux()
-	metrics.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
-	probes.health(metrics)
-	probes.health(lifecycle)
-	probes.lifecycle(lifecycle)
 
 	group, ctx := errgroup.WithContext(ctx)
 	if err := c.aggregate(ctx, group, client, aggregate.Config{Gate: c.Gate, Sealed: key, Log: c.Log, Registry: reg}); err != nil {
@@ -166,29 +152,42 @@ func (c Config) serve(ctx context.Context, log *audit.Log, nc *nats.Conn, reg *p
 	}
 	group.Go(func() error { return client.Run(ctx, conn) })
 	group.Go(func() error { return srv.Serve(listener) })
-	group.Go(func() error { return socket.ServeHTTP(ctx, c.Admin, metrics) })
-	group.Go(func() error { return socket.ServeHTTP(ctx, c.Probes, lifecycle) })
-	group.Go(func() error {
-		select {
-		case <-client.Ready():
-		case <-ctx.Done():
-			return nil
-		}
-		srv.SetServing(true)
-		c.Log.Info("judging", "listen", c.Listen, "commit", client.Current().Commit)
-		if c.Ready != nil {
-			c.Ready()
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
-		defer cancel()
-		srv.Drain(drain)
-		return nil
-	})
+	group.Go(func() error { c.announce(ctx, client, srv); return nil })
+	group.Go(func() error { c.drain(ctx, srv.Drain); return nil })
+	probes.serve(ctx, group, reg)
 	return group.Wait()
+}
+
+// decides says why nothing can be judged yet.
+func decides(client *bundle.Client) func() error {
+	return func() error {
+		if client.Current() == nil {
+			return errors.New("no bundle yet")
+		}
+		return nil
+	}
+}
+
+// announce says that the service judges, once it can.
+func (c Config) announce(ctx context.Context, client *bundle.Client, srv *server.Server) {
+	select {
+	case <-client.Ready():
+	case <-ctx.Done():
+		return
+	}
+	srv.SetServing(true)
+	c.Log.Info("judging", "listen", c.Listen, "commit", client.Current().Commit)
+	if c.Ready != nil {
+		c.Ready()
+	}
+}
+
+// drain waits for the end of ctx, and then lets what runs end in the time for that.
+func (c Config) drain(ctx context.Context, end func(context.Context)) {
+	<-ctx.Done()
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
+	defer cancel()
+	end(within)
 }
 
 // aggregate serves the endpoint for all MCP servers, which Envoy hands to it and which comes back through Envoy.
@@ -211,13 +210,7 @@ func (c Config) aggregate(ctx context.Context, group *errgroup.Group, client *bu
 	}
 	service := aggregate.New(conf)
 	group.Go(func() error { return service.Serve(listener) })
-	group.Go(func() error {
-		<-ctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Drain)
-		defer cancel()
-		service.Drain(drain)
-		return nil
-	})
+	group.Go(func() error { c.drain(ctx, service.Drain); return nil })
 	return nil
 }
 

@@ -78,7 +78,7 @@ func TestMutualTLS(t *testing.T) {
 	config.Trust, mutual = issue(t, ours)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- extproc.Run(ctx, config) }()
+	go func() { done <- config.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

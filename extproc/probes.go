@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -50,6 +53,17 @@ func (p *probes) close() {
 	if p.self != nil {
 		p.self.Close()
 	}
+}
+
+// serve answers at the addresses of the configuration until ctx ends, with the service's metrics beside its health.
+func (p *probes) serve(ctx context.Context, group *errgroup.Group, reg *prometheus.Registry) {
+	metrics, lifecycle := http.NewServeMux(), http.NewServeMux()
+	metrics.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	p.health(metrics)
+	p.health(lifecycle)
+	p.lifecycle(lifecycle)
+	group.Go(func() error { return socket.ServeHTTP(ctx, p.config.Admin, metrics) })
+	group.Go(func() error { return socket.ServeHTTP(ctx, p.config.Probes, lifecycle) })
 }
 
 // health serves what is safe to ask from anywhere.

@@ -31,8 +31,8 @@ var transports = []string{
 
 var edges = []edge{
 	{from: "filters", deny: append([]string{"bartizan/extproc", "bartizan/xds", "bartizan/envoy"}, transports...), why: "the kernel knows no transport"},
-	{from: "extproc", deny: []string{"bartizan/xds", "bartizan/envoy"}, allow: []string{"bartizan/xds/bundlepb", "bartizan/envoy/socket", "bartizan/envoy/admin"}, why: "the bundle is the only contract"},
-	{from: "xds", deny: []string{"bartizan/extproc", "bartizan/envoy"}, allow: []string{"bartizan/envoy/socket"}, why: "the control server does not know its replicas"},
+	{from: "extproc", deny: []string{"bartizan/xds", "bartizan/envoy"}, allow: []string{"bartizan/xds/bundlepb", "bartizan/envoy/socket", "bartizan/envoy/state", "bartizan/envoy/admin"}, why: "the bundle is the only contract"},
+	{from: "xds", deny: []string{"bartizan/extproc", "bartizan/envoy"}, allow: []string{"bartizan/envoy/socket", "bartizan/envoy/state"}, why: "the control server does not know its replicas"},
 	{from: "envoy", deny: []string{"bartizan/"}, allow: []string{"bartizan/envoy/"}, why: "the launcher knows no policy"},
 	{from: "extproc/stream", deny: []string{"google.golang.org/grpc", "net", "os"}, allow: []string{"google.golang.org/grpc/codes", "google.golang.org/grpc/status", "net/http"}, why: "the machine is pure"},
 	{from: "", deny: []string{"bartizan/test"}, why: "the product does not know its tests"},
