@@ -56,7 +56,7 @@ func (m *serverMessage) apply(treatments []filters.Treatment) ([]byte, error) {
 	for _, l := range m.lists {
 		m.x.Response.Offered += len(l.at)
 		m.x.Response.Shown += l.shown()
-		edits = append(edits, remove(l.at, l.drop)...)
+		edits = append(edits, redact.Remove(l.at, l.drop)...)
 	}
 	slices.SortStableFunc(edits, func(a, b filters.Edit) int { return a.Start - b.Start })
 	return redact.Apply(m.data, edits), nil
@@ -107,8 +107,8 @@ func (m *serverMessage) slotOf(at int) int {
 
 // find returns which of n ordered spans a place lies in.
 func find(n int, nth func(int) span, at int) int {
-	i := sort.Search(n, func(i int) bool { return nth(i).end > at })
-	if i < n && nth(i).start <= at {
+	i := sort.Search(n, func(i int) bool { return nth(i).End > at })
+	if i < n && nth(i).Start <= at {
 		return i
 	}
 	return -1
@@ -128,7 +128,7 @@ func (s slot) filled(notice string) filters.Edit {
 		}
 		with = slices.Concat([]byte(`{"uri":`), uri, []byte(`,"mimeType":"text/plain","text":`), quoted, []byte(`}`))
 	}
-	return filters.Edit{Start: s.start, End: s.end, With: with}
+	return filters.Edit{Start: s.Start, End: s.End, With: with}
 }
 
 // notice stands in the place of a text.

@@ -71,7 +71,7 @@ func (m *serverMessage) partOf(origin filters.Origin) span {
 		b.Pointer = m.Pointer()
 		m.add(b)
 	}
-	return span{b.Start, b.End}
+	return span{Start: b.Start, End: b.End}
 }
 
 // datum keeps the next value where it is a string: text or base64, of the media type that its object tells. It says whether it was one.

@@ -52,7 +52,7 @@ func (m *serverMessage) item() {
 // since is where what was read since mark stands.
 func (m *serverMessage) since(mark int) span {
 	start, end := m.RangeSince(mark)
-	return span{start, end}
+	return span{Start: start, End: end}
 }
 
 // embedded reads a resource within a content block. It says whether it is none.

@@ -17,19 +17,19 @@ type keeping struct {
 func (m *serverMessage) limit(k keeping) {
 	const private = `"private"`
 	switch {
-	case k.scope.end > 0:
-		if string(m.data[k.scope.start:k.scope.end]) != private {
-			m.edits = append(m.edits, filters.Edit{Start: k.scope.start, End: k.scope.end, With: []byte(private)})
+	case k.scope.End > 0:
+		if string(m.data[k.scope.Start:k.scope.End]) != private {
+			m.edits = append(m.edits, filters.Edit{Start: k.scope.Start, End: k.scope.End, With: []byte(private)})
 		}
 	case len(m.lists) > 0 && modern(m.x):
 		m.edits = append(m.edits, filters.Edit{Start: k.begin, End: k.begin, With: []byte(`"cacheScope":` + private + `,`)})
 	}
-	if k.ttl.end == 0 {
+	if k.ttl.End == 0 {
 		return
 	}
 	most := m.server.MaxTTL.Milliseconds()
-	ttl, err := strconv.ParseInt(string(m.data[k.ttl.start:k.ttl.end]), 10, 64)
+	ttl, err := strconv.ParseInt(string(m.data[k.ttl.Start:k.ttl.End]), 10, 64)
 	if err != nil || ttl > most || ttl < 0 {
-		m.edits = append(m.edits, filters.Edit{Start: k.ttl.start, End: k.ttl.end, With: strconv.AppendInt(nil, most, 10)})
+		m.edits = append(m.edits, filters.Edit{Start: k.ttl.Start, End: k.ttl.End, With: strconv.AppendInt(nil, most, 10)})
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"slices"
 
 	"bartizan/filters"
+	"bartizan/filters/redact"
 )
 
 // span is a place in a body.
-type span struct{ start, end int }
+type span = filters.Span
 
 // members are the members of an object, with their names and the places where they stand, name included.
 type members struct {
@@ -25,7 +26,7 @@ func (m *request) readMembers() members {
 	for name := range m.Object() {
 		start, _ := m.Range()
 		m.Skip()
-		out.names, out.at = append(out.names, string(name)), append(out.at, span{start, m.Mark()})
+		out.names, out.at = append(out.names, string(name)), append(out.at, span{Start: start, End: m.Mark()})
 	}
 	return out
 }
@@ -36,30 +37,5 @@ func (m members) without(names []string) []filters.Edit {
 	for i, name := range m.names {
 		drop[i] = slices.Contains(names, name)
 	}
-	return remove(m.at, drop)
-}
-
-// remove takes elements out of a list of elements that commas part, each with the comma that it no longer needs.
-func remove(at []span, drop []bool) []filters.Edit {
-	var edits []filters.Edit
-	kept := -1 // the last element that stays
-	for i := 0; i < len(at); i++ {
-		if !drop[i] {
-			kept = i
-			continue
-		}
-		first := i
-		for i+1 < len(at) && drop[i+1] {
-			i++
-		}
-		switch {
-		case kept >= 0:
-			edits = append(edits, filters.Edit{Start: at[kept].end, End: at[i].end})
-		case i+1 < len(at):
-			edits = append(edits, filters.Edit{Start: at[first].start, End: at[i+1].start})
-		default:
-			edits = append(edits, filters.Edit{Start: at[first].start, End: at[i].end})
-		}
-	}
-	return edits
+	return redact.Remove(m.at, drop)
 }

@@ -25,10 +25,10 @@ func (m *serverMessage) result() {
 		switch string(name) {
 		case "cacheScope":
 			m.Skip()
-			keep.scope.start, keep.scope.end = m.Range()
+			keep.scope.Start, keep.scope.End = m.Range()
 		case "ttlMs":
 			m.Skip()
-			keep.ttl.start, keep.ttl.end = m.Range()
+			keep.ttl.Start, keep.ttl.End = m.Range()
 		default:
 			m.member(name)
 		}
@@ -97,12 +97,12 @@ func (m *serverMessage) fact(name []byte) {
 func (m *serverMessage) instructions() {
 	first := len(m.blocks)
 	at := m.partOf(filters.OriginSystem)
-	item := Item{Kind: ItemInstructions, Definition: m.data[at.start:at.end]}
+	item := Item{Kind: ItemInstructions, Definition: m.data[at.Start:at.End]}
 	a := m.gate().List(item)
 	note(m.x, item, a)
 	if !a.Visible {
 		m.blocks = m.blocks[:first]
-		m.edits = append(m.edits, filters.Edit{Start: at.start, End: at.end, With: []byte(`""`)})
+		m.edits = append(m.edits, filters.Edit{Start: at.Start, End: at.End, With: []byte(`""`)})
 	}
 }
 
