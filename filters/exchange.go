@@ -363,7 +363,7 @@ type Response struct {
 	ToolCalls  []ToolCall
 	Events     int64  // SSE events seen
 	Error      string // error type or code that the upstream answered with, such as "overloaded_error"; MCP: "-32602" or "isError"
-	Offered    int    // mcp lists: items in the server's answer
+	Offered    int    // lists of MCP servers, and of models: items in the upstream's answer
 	Shown      int    // and in what the caller got
 	Withheld   int    // mcp streams: messages that were left out
 	Message    Message

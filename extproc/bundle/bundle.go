@@ -211,7 +211,7 @@ func (b *Bundle) addRoutes(pb *bundlepb.Bundle, dialects func(string) (filters.C
 			if err != nil {
 				return fmt.Errorf("route %s: %w", named.Name, err)
 			}
-			b.routes[named.Name] = route{named, codec, at}
+			b.routes[named.Name] = route{named, llm.Showing(codec, b.models), at}
 		default:
 			return fmt.Errorf("route %s: this replica does not know surface %q", named.Name, named.Surface)
 		}

@@ -17,6 +17,9 @@ const (
 	ruleConnectors = "NotRegistered"
 )
 
+// listOperation lists models, in every dialect that can.
+const listOperation = "models.list"
+
 // Models decides which models a caller may use, by all ModelAccess documents. The zero Models admits all of them. It is immutable and
 // safe for concurrent use.
 type Models struct {
@@ -74,12 +77,27 @@ func (m *Models) Judge(x *filters.Exchange) filters.Decision {
 		return filters.Decision{}
 	}
 	q := m.ask(x)
+	if x.Route.Operation == listOperation {
+		return q.failures(x.LLM.Provider)
+	}
 	for _, model := range x.LLM.Models {
 		if ok, err := q.admits(x.LLM.Provider, model); !ok {
 			return deny(ModelKind, ruleModels, filters.SeverityMedium, m.refusal(x.LLM.Provider, model, err), err)
 		}
 	}
 	return filters.Decision{}
+}
+
+// Shown returns what tells whether the caller of x may use a model of its provider, for a list of models; nil: he may use all of them.
+func (m *Models) Shown(x *filters.Exchange) func(model string) bool {
+	if len(m.access) == 0 {
+		return nil
+	}
+	q := m.ask(x)
+	return func(model string) bool {
+		admitted, _ := q.admits(x.Route.Target, model) // what fails was said when the request was judged
+		return admitted
+	}
 }
 
 // refusal is for a person, who may be one that has never heard of the model: agents ask some by themselves.
@@ -132,11 +150,31 @@ func (q *question) isAbout(a *admission) bool {
 	return q.about[a]
 }
 
+// failures flags a list that may lack models since it could not be found out whether they are the caller's.
+func (q *question) failures(provider string) filters.Decision {
+	for _, a := range q.access {
+		if a.speaksOf(provider) {
+			q.isAbout(a)
+		}
+	}
+	if q.failed == nil {
+		return filters.Decision{}
+	}
+	return decision(filters.Verdict{
+		Policy: ModelKind, Rule: ruleModels, Action: filters.ActionFlag, Severity: filters.SeverityMedium,
+		Reason: "whether a document admits its models to you could not be found out, so that the list is without them.",
+	}, q.failed)
+}
+
 // deny is a decision of this package, in the form of a rule's.
 func deny(kind, rule string, severity filters.Severity, reason string, failure error) filters.Decision {
-	v := filters.Verdict{Policy: kind, Rule: rule, Outcome: filters.Matched, Action: filters.ActionDeny, Severity: severity, Reason: reason}
+	return decision(filters.Verdict{Policy: kind, Rule: rule, Action: filters.ActionDeny, Severity: severity, Reason: reason}, failure)
+}
+
+func decision(v filters.Verdict, failure error) filters.Decision {
+	v.Outcome = filters.Matched
 	if failure != nil {
 		v.Outcome, v.Error = filters.Failed, failure.Error()
 	}
-	return filters.Decision{Action: filters.ActionDeny, Verdicts: []filters.Verdict{v}, Deciding: &v}
+	return filters.Decision{Action: v.Action, Verdicts: []filters.Verdict{v}, Deciding: &v}
 }

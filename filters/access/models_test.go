@@ -130,3 +130,37 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+// TestShown: a list shows what may be used, asks each expression once, and says which could not be asked.
+func TestShown(t *testing.T) {
+	m := newModels(t, modelDocs)
+	for _, c := range []struct {
+		provider, group, want string
+		flagged               bool
+	}{
+		{"anthropic", "finance", "claude-haiku-5-5", false},
+		{"anthropic", "engineering", "claude-haiku-5-5 claude-opus-5-5", false},
+		{"gemini", "finance", "", false},
+		{"openai", "engineering", "claude-opus-5-5", true}, // one document admits it, another cannot be asked
+	} {
+		x := asks(c.provider, c.group, "")
+		x.Route.Operation, x.LLM.Model, x.LLM.Models = "models.list", "", nil
+		d := m.Judge(x)
+		if flagged := d.Action == filters.ActionFlag && d.Deciding.Outcome == filters.Failed && d.Deciding.Error != ""; flagged != c.flagged || !flagged && d.Verdicts != nil {
+			t.Errorf("%s, %s: %+v", c.provider, c.group, d)
+		}
+		var shown []string
+		admits := m.Shown(x)
+		for _, model := range []string{"claude-haiku-5-5", "claude-opus-5-5", "gpt-5.2"} {
+			if admits(model) {
+				shown = append(shown, model)
+			}
+		}
+		if got := strings.Join(shown, " "); got != c.want {
+			t.Errorf("%s, %s: %s", c.provider, c.group, got)
+		}
+	}
+	if (&Models{}).Shown(asks("anthropic", "finance", "")) != nil {
+		t.Error("without a document a list is held")
+	}
+}

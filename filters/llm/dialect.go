@@ -63,6 +63,19 @@ func Codec(dialect string) (filters.Codec, bool) {
 	return d.Codec, ok
 }
 
+// Models decides what a list of models shows.
+type Models = resource.Models
+
+// Showing returns the codec with lists of models that show what models admits.
+func Showing(codec filters.Codec, models Models) filters.Codec {
+	c, lists := codec.(resource.Codec)
+	if !lists {
+		return codec
+	}
+	c.Models = models
+	return c
+}
+
 // Dialects returns all names, sorted.
 func Dialects() []string {
 	var names []string

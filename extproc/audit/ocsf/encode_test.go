@@ -103,6 +103,13 @@ var goldens = map[string]func() *filters.Record{
 		r.Exchange.Response.Usage, r.Exchange.Cost = filters.Usage{}, filters.Cost{Unknown: "tokens_not_counted"}
 		return r
 	},
+	"models_list": func() *filters.Record {
+		r := llmRecord()
+		r.Exchange.Route.Operation, r.Exchange.LLM = "models.list", &filters.LLM{Provider: "anthropic", Dialect: "anthropic", Operation: "models.list"}
+		r.Exchange.Response = filters.Response{Status: 200, MediaType: "application/json", Complete: true, Offered: 9, Shown: 2}
+		r.Exchange.Claimed, r.Exchange.Cost, r.Exchange.Try, r.Exchange.FirstTry = filters.Claimed{}, filters.Cost{}, 0, "" // no call of a model
+		return r
+	},
 	"quarantined_tool": func() *filters.Record {
 		r := mcpRecord()
 		r.Outcome, r.EndedBy, r.Refusal, r.Decision = filters.OutcomeQuarantine, filters.EndedByUpstream, nil, filters.Decision{}

@@ -142,6 +142,8 @@ func (e *event) llm() {
 	e.str("dialect", l.Dialect, limitName)
 	e.count("max_tokens", l.MaxTokens)
 	e.count("messages", int64(l.Messages))
+	e.count("models_offered", int64(e.x.Response.Offered))
+	e.count("models_shown", int64(e.x.Response.Shown))
 	e.flag("stream", l.Stream)
 	e.toolResults(l.ToolResults)
 	e.count("tools", int64(len(l.Tools)))

@@ -21,11 +21,20 @@ func (c Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters
 		return nil, unjudged("status " + strconv.Itoa(status) + " leads the caller elsewhere")
 	case x.Response.MediaType == "text/event-stream":
 		return nil, unjudged("a stream is no answer to this operation")
-	case judge == nil:
-		return &passing{x}, nil
-	default:
-		return &held{x: x, codec: c.Codec, judge: judge}, nil
 	}
+	admits := c.admits(x)
+	if judge == nil && admits == nil {
+		return &passing{x}, nil
+	}
+	return &held{x: x, codec: c.Codec, judge: judge, admits: admits}, nil
+}
+
+// admits is what tells which models of the answer to x are shown; nil: all, or there are none.
+func (c Codec) admits(x *filters.Exchange) func(model string) bool {
+	if c.Models == nil || x.Route.Operation != modelsList {
+		return nil
+	}
+	return c.Models.Shown(x)
 }
 
 func unjudged(message string) error {
@@ -45,12 +54,13 @@ func (p *passing) Close() ([]byte, error) {
 // Cut has nothing to add: half a file cannot become an error.
 func (p *passing) Cut(filters.Refusal) []byte { return nil }
 
-// held keeps an answer until rules have read the whole of it.
+// held keeps an answer until the whole of it can be read.
 type held struct {
-	x     *filters.Exchange
-	codec filters.Codec
-	judge filters.AnswerJudge
-	body  []byte
+	x      *filters.Exchange
+	codec  filters.Codec
+	judge  filters.AnswerJudge     // nil: no rule is about it
+	admits func(model string) bool // nil: it is shown as it is
+	body   []byte
 }
 
 func (h *held) Write(p []byte) ([]byte, error) {
@@ -62,7 +72,24 @@ func (h *held) Write(p []byte) ([]byte, error) {
 	return nil, nil
 }
 
+// Close judges what the caller would see.
 func (h *held) Close() ([]byte, error) {
+	var err error
+	if h.admits != nil {
+		if h.body, err = narrowed(h.x, h.body, h.admits); err != nil {
+			return nil, err
+		}
+	}
+	if h.judge != nil {
+		if h.body, err = h.judged(); err != nil {
+			return nil, err
+		}
+	}
+	h.x.Response.Complete = true
+	return h.body, nil
+}
+
+func (h *held) judged() ([]byte, error) {
 	blocks, err := h.blocks()
 	if err != nil {
 		return nil, err
@@ -78,7 +105,6 @@ func (h *held) Close() ([]byte, error) {
 		}
 	}
 	h.x.Response.Content.Add(blocks)
-	h.x.Response.Complete = true
 	return redact.Apply(h.body, answer.Edits), nil
 }
 

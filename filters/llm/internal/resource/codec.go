@@ -5,7 +5,8 @@
 // as a document with its media type and file name, or as a field with its name; a body that is a file, where the dialect says so, as a document;
 // and that a batch is read as the requests that it holds, each by the codec of its dialect. Bodies of other media types are refused, and so is a multipart body that two readers may split in two ways.
 // What is packed within a document (an archive, a PDF) is not unpacked. An answer passes as it comes; where a rule is about answers it is held
-// whole, up to [MaxHeld] bytes, and judged: JSON and JSON Lines by their strings, anything else as one document.
+// whole, up to [MaxHeld] bytes, and judged: JSON and JSON Lines by their strings, anything else as one document. A list of models is held where its
+// caller may not use all of them, and shows those that he may; what is no list of models is refused then.
 //
 // A Codec holds nothing and is safe for concurrent use. What is wrong with a body is a *filters.BodyError.
 package resource
@@ -19,7 +20,14 @@ import (
 
 // Codec is the codec of a dialect, for these operations too.
 type Codec struct {
-	filters.Codec // reads calls of models, treats blocks and refuses; it may be Addressed
+	filters.Codec        // reads calls of models, treats blocks and refuses; it may be Addressed
+	Models        Models // what lists of models show; nil: all
+}
+
+// Models decides what a list of models shows. A value is safe for concurrent use.
+type Models interface {
+	// Shown returns what tells whether the caller of x may use a model, by the name that requests have for it; nil: he may use all. It is for one exchange.
+	Shown(x *filters.Exchange) (admits func(model string) bool)
 }
 
 // Addressed is a codec of a dialect in which more than the path and the content-type say what a request means.

@@ -37,6 +37,13 @@ func (r *reader) finish(err error) error {
 	case r.x.Route.Operation == embeddings && r.LLM.Model == "":
 		return malformed("/model", "want the name of a model")
 	}
+	if r.x.Route.Operation == modelsRetrieve {
+		model, err := named(r.x.Request.Path)
+		if err != nil {
+			return err
+		}
+		r.model(model)
+	}
 	err = r.Fill(r.x)
 	if claimed := &r.x.Claimed; err == nil && r.x.Route.Operation != embeddings {
 		claimed.Class, claimed.ClassDerived, claimed.Turn = "", false, 0 // this is no call of a model: it has none, and counts no tokens
