@@ -59,7 +59,7 @@ func (b *Bundle) Route(name string) (filters.Route, filters.Codec, bool) {
 }
 
 // Memory is what this replica remembers of content.
-func (b *Bundle) Memory() filters.Memory { return b.memory }
+func (b *Bundle) Memory() *recall.Memory { return b.memory }
 
 // Identify finds the owner of a virtual key. Looking up a digest leaks nothing by its timing that helps to guess a key.
 func (b *Bundle) Identify(key string) (filters.Identity, bool) {

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"strings"
@@ -165,7 +164,7 @@ func (m *Machine) requestBody(b *extproc.HttpBody) Output {
 		return m.Refuse(m.tooLarge(m.x.Request.BodySize))
 	}
 	if m.cfg.Bundle.Audit.Payload != ocsf.PayloadNone {
-		m.x.Request.BodyHash = sha256.Sum256(body)
+		m.x.Request.BodyHash = m.cfg.Bundle.Memory().SHA256(body)
 	}
 	if m.x.Request.Encoding != "" {
 		return m.askToDecode(body)

@@ -1,6 +1,8 @@
 package recall
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"testing"
@@ -113,6 +115,42 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestSHA256: whatever was summed before, the digest is that of package sha256.
+func TestSHA256(t *testing.T) {
+	m := New(DefaultLimit)
+	body := make([]byte, 10*stretch+7)
+	for i := range body {
+		body[i] = byte(i * i >> 7)
+	}
+	for range 2 {
+		for _, n := range []int{0, 1, stretch, 2*stretch - 1, 2 * stretch, 2*stretch + 1, 5 * stretch, len(body), 7*stretch + 3} {
+			if m.SHA256(body[:n]) != sha256.Sum256(body[:n]) {
+				t.Errorf("%d bytes have another digest", n)
+			}
+		}
+		for _, at := range []int{0, stretch - 1, 3*stretch + 5, len(body) - 1} {
+			body[at]++
+			if m.SHA256(body) != sha256.Sum256(body) {
+				t.Errorf("a body that differs at %d from one before has another digest", at)
+			}
+		}
+	}
+	moved := append(bytes.Clone(body[stretch:2*stretch]), body...)
+	if m.SHA256(moved) != sha256.Sum256(moved) {
+		t.Error("what stands elsewhere has another digest")
+	}
+}
+
+func BenchmarkSHA256(b *testing.B) {
+	m, body := New(DefaultLimit), make([]byte, 500_000)
+	b.SetBytes(int64(len(body)))
+	for i := 0; b.Loop(); i++ {
+		body[len(body)-20_000] = byte(i)
+		body[len(body)-20_001] = byte(i >> 8)
+		m.SHA256(body)
+	}
 }
 
 func BenchmarkOf(b *testing.B) {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"bartizan/test/load/gen"
 	"bartizan/test/load/sample"
 	"bartizan/test/session"
 )
@@ -67,12 +69,12 @@ func fullPlan() plan {
 			{phase: moderate, workers: 32, rate: 300, duration: 3 * time.Second},
 			{phase: saturated, workers: 32, duration: 3 * time.Second},
 		}},
-		{"conversation", "A conversation of 500 KB in, 10 KB JSON out", sample.Path, sample.Conversation(), []load{
+		{"conversation", "A conversation of 500 KB in, 10 KB JSON out", sample.Path, goingOn(sample.Conversation()), []load{
 			{phase: quiet, workers: 16, rate: 15, duration: 4 * time.Second},
 			{phase: moderate, workers: 16, rate: 40, duration: 3 * time.Second},
 			{phase: saturated, workers: 8, duration: 3 * time.Second},
 		}},
-		{"session", "Turn 40 of a session, 1 MB in, 10 KB JSON out", sample.Path, session.Session{Client: session.ClaudeCode, Turns: 40, Bytes: 1 << 20}.Request(40), []load{
+		{"session", "Turn 40 of a session, 1 MB in, 10 KB JSON out", sample.Path, goingOn(session.Session{Client: session.ClaudeCode, Turns: 40, Bytes: 1 << 20}.Request(40)), []load{
 			{phase: quiet, workers: 8, rate: 8, duration: 4 * time.Second},
 			{phase: moderate, workers: 8, rate: 20, duration: 3 * time.Second},
 			{phase: saturated, workers: 4, duration: 3 * time.Second},
@@ -93,6 +95,14 @@ func fullPlan() plan {
 			{phase: saturated, workers: 4, duration: 3 * time.Second},
 		}},
 	}}
+}
+
+// goingOn is the request of an agent that goes on: of each request the last result is new, as it is of each turn, and all that came before is
+// as it was.
+func goingOn(body []byte) []byte {
+	const word = "returns" // in the text of every result
+	at := bytes.LastIndex(body, []byte(word))
+	return append(append(bytes.Clone(body[:at]), gen.Fresh...), body[at+len(word):]...)
 }
 
 // quickPlan is the full plan, once and short: it shows that the plumbing holds.

@@ -16,7 +16,10 @@ import (
 	"time"
 )
 
-// Request is what is sent, always the same.
+// Fresh is what in a body stands for the number of the request: seven digits, with which what stands around it is new each time.
+const Fresh = "@number"
+
+// Request is what is sent, always the same but for what [Fresh] stands for.
 type Request struct {
 	URL    string // http, host a loopback address
 	Method string // empty: POST
@@ -28,6 +31,8 @@ type Request struct {
 type prepared struct {
 	addr  string
 	bytes []byte
+	fresh []int         // where numbers go
+	first int64         // number of the first request: another one than that of the run before
 	http  *http.Request // for http.ReadResponse, which asks it for the method
 }
 
@@ -58,7 +63,29 @@ func (r Request) prepare() (*prepared, error) {
 	if err := req.Write(&out); err != nil {
 		return nil, fmt.Errorf("write request: %w", err)
 	}
-	return &prepared{addr: u.Host, bytes: out.Bytes(), http: req}, nil
+	p := &prepared{addr: u.Host, bytes: out.Bytes(), first: time.Now().UnixMilli(), http: req}
+	for at := 0; ; at += len(Fresh) {
+		next := bytes.Index(p.bytes[at:], []byte(Fresh))
+		if next < 0 {
+			return p, nil
+		}
+		at += next
+		p.fresh = append(p.fresh, at)
+	}
+}
+
+// numbered is the request of a number. It takes the place of into, which is the one that the connection has sent before.
+func (p *prepared) numbered(n int64, into []byte) []byte {
+	if len(p.fresh) == 0 {
+		return p.bytes
+	}
+	if into == nil {
+		into = bytes.Clone(p.bytes)
+	}
+	for _, at := range p.fresh {
+		copy(into[at:], fmt.Sprintf("%07d", (p.first+n)%10_000_000))
+	}
+	return into
 }
 
 // reachable tells a wrong target from a bad one.
@@ -73,6 +100,7 @@ func (p *prepared) reachable(ctx context.Context) error {
 // conn is the connection of one worker. It is opened when it is needed, and anew after a failure.
 type conn struct {
 	request *prepared
+	sent    []byte
 	timeout time.Duration
 	net     net.Conn
 	buf     *bufio.Reader
@@ -88,13 +116,14 @@ type seen struct {
 	eventLog
 }
 
-// exchange sends the request and reads the answer to its end. The result is valid until the next exchange; reason is empty
+// exchange sends the request of number n and reads the answer to its end. The result is valid until the next exchange; reason is empty
 // when all went well.
-func (c *conn) exchange(ctx context.Context) (s *seen, reason string) {
+func (c *conn) exchange(ctx context.Context, n int64) (s *seen, reason string) {
 	c.seen.reset()
 	if err := c.open(ctx); err != nil {
 		return &c.seen, "dial"
 	}
+	c.sent = c.request.numbered(n, c.sent)
 	keep, status, err := c.roundTrip()
 	c.seen.end = time.Now()
 	if err != nil || !keep {
@@ -133,7 +162,7 @@ func (c *conn) close() {
 
 func (c *conn) roundTrip() (keep bool, status int, err error) {
 	c.net.SetDeadline(time.Now().Add(c.timeout))
-	if _, err = c.net.Write(c.request.bytes); err != nil {
+	if _, err = c.net.Write(c.sent); err != nil {
 		return false, 0, err
 	}
 	if _, err = c.buf.Peek(1); err != nil {

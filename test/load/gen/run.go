@@ -108,7 +108,7 @@ func (r *run) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		seen, reason := c.exchange(ctx)
+		seen, reason := c.exchange(ctx, n)
 		if due.Sub(r.start) < r.load.Warmup || ctx.Err() != nil {
 			continue
 		}

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,6 +60,20 @@ func TestClosedLoop(t *testing.T) {
 		t.Errorf("%d connections for 3 workers", n)
 	}
 	if got.Latency.P50 <= 0 || got.FirstByte.P50 > got.Latency.Max || got.Rate <= 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// What is to be fresh is another number in each request, whichever connection sends it.
+func TestFresh(t *testing.T) {
+	var seen sync.Map
+	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if _, twice := seen.LoadOrStore(string(body), true); twice || !regexp.MustCompile(`^\{"a":"[0-9]{7}","b":"[0-9]{7}"\}$`).Match(body) {
+			t.Errorf("got %s; seen before: %t", body, twice)
+		}
+	})
+	if got := run(t, gen.Request{URL: url, Body: []byte(`{"a":"` + gen.Fresh + `","b":"` + gen.Fresh + `"}`)}, gen.Load{Workers: 3, Count: 60}); got.Requests != 60 {
 		t.Errorf("got %+v", got)
 	}
 }
