@@ -33,6 +33,7 @@ func anthropicOperations() []Operation {
 		{Name: "skills.versions.create", Method: "POST", Path: "/v1/skills/{skill}/versions"},
 		{Name: "skills.versions.list", Method: "GET", Path: "/v1/skills/{skill}/versions"},
 		{Name: "skills.versions.retrieve", Method: "GET", Path: "/v1/skills/{skill}/versions/{version}"},
+		{Name: "skills.versions.content", Method: "GET", Path: "/v1/skills/{skill}/versions/{version}/content"},
 		{Name: "skills.versions.delete", Method: "DELETE", Path: "/v1/skills/{skill}/versions/{version}"},
 		{Name: "models.list", Method: "GET", Path: "/v1/models"},
 		{Name: "models.retrieve", Method: "GET", Path: "/v1/models/{model}"},

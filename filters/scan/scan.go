@@ -1,14 +1,15 @@
 // Package scan shows blocks to the detectors: what they see is block.findings in rules.
 //
-// It promises that all text of a block is looked at, up to MaxText: the strings and names within JSON as well, unescaped. Content
-// that is no text (images, other media in base64) is not looked at and has no findings: rules can tell it by its media type. What a
-// finding is worth depends on where the block comes from, which is for rules to say.
+// It promises that all text of a block is looked at, up to MaxText: the strings and names within JSON as well, unescaped, and the bytes of
+// an uploaded file, whatever type its client names. Content that is no text (images, other media in base64) is not looked at and has no
+// findings: rules can tell it by its media type. What a finding is worth depends on where the block comes from, which is for rules to say.
 //
 // Looking takes some 10 ms for a megabyte, and grows with the text alone, whatever it says. The function is pure and safe for
 // concurrent use.
 package scan
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -47,7 +48,7 @@ func Findings(b *filters.Block) []string {
 	return kinds
 }
 
-// textOf is the text of a block. What calls itself JSON and is none is a text.
+// textOf is the text of a block. What calls itself JSON and is none is a text, and so are the bytes of a file without a NUL.
 func textOf(b *filters.Block) (text []byte, ok bool) {
 	if b.MediaType == "application/json" {
 		d := strictjson.New(b.Data.Bytes())
@@ -57,7 +58,8 @@ func textOf(b *filters.Block) (text []byte, ok bool) {
 		}
 		return b.Data.Bytes(), true
 	}
-	return b.Data.Bytes(), strings.HasPrefix(b.MediaType, "text/")
+	text = b.Data.Bytes()
+	return text, strings.HasPrefix(b.MediaType, "text/") || b.Raw && bytes.IndexByte(text, 0) < 0
 }
 
 // appendTexts appends the strings and names of the next value, a line each.

@@ -16,7 +16,9 @@ import (
 
 // bedrock is the runtime API of Amazon Bedrock: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html.
 // What it streams is encoded by AWS's own library, with the padding ("p") that AWS adds.
-type bedrock struct{ keepsNothing }
+type bedrock struct{}
+
+func (bedrock) store(http.ResponseWriter, *http.Request, []byte) bool { return false }
 
 func (bedrock) requestID() string        { return "X-Amzn-Requestid" }
 func (bedrock) check(http.Header) string { return "" }

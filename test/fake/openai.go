@@ -143,9 +143,13 @@ func (openAI) errorEvent(typ string) string {
 	return fmt.Sprintf("data: {\"error\":{\"message\":\"the script says so\",\"type\":%s,\"param\":null,\"code\":null}}\n\n", quote(typ))
 }
 
-func (openAI) side(method, path string, _ []byte) (string, bool) {
-	if method+" "+path == "GET /v1/models" {
+func (openAI) side(method, path string, body []byte) (string, bool) {
+	switch method + " " + path {
+	case "GET /v1/models":
 		return `{"object":"list","data":[{"id":"fake-model","object":"model","created":1790000000,"owned_by":"fake"}]}`, true
+	case "POST /v1/embeddings":
+		n := len(body)/4 + 1
+		return fmt.Sprintf(`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.25,-0.5]}],"model":"fake-embedding","usage":{"prompt_tokens":%d,"total_tokens":%d}}`, n, n), true
 	}
 	return "", false
 }

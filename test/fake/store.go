@@ -1,34 +1,96 @@
 package fake
 
 import (
-	"fmt"
+	"io"
+	"net/http"
+	"strconv"
 	"strings"
 )
 
 // FileContent is what every file holds that is fetched from a fake.
 const FileContent = "the content of a file, FORBIDDEN words among it\n"
 
-// stored answers for files and batches of both vendors, of which a fake keeps none: one has every id. It returns a body with its media
-// type; false: there is no such path.
-func stored(method, path string) (body, mediaType string, ok bool) {
-	const file = `{"id":"file-fake","object":"file","type":"file","filename":"plan.txt","mime_type":"text/plain","size_bytes":5,"bytes":5,` +
-		`"created_at":%s,"purpose":"user_data","status":"processed","downloadable":true}`
-	const batch = `{"id":"batch-fake","object":"batch","type":"message_batch","processing_status":"in_progress","status":"validating","endpoint":"/v1/chat/completions",` +
-		`"input_file_id":"file-fake","completion_window":"24h","created_at":%s,"request_counts":{"processing":1,"succeeded":0,"errored":0,"canceled":0,"expired":0}}`
-	var at string
-	switch collection, rest, _ := strings.Cut(strings.TrimPrefix(path, "/v1/"), "/"); {
-	case method == "GET" && collection == "files" && strings.HasSuffix(rest, "/content"):
-		return FileContent, "text/plain", true
-	case collection == "files":
-		at = file
-	case collection == "batches", collection == "messages" && strings.HasPrefix(rest, "batches"):
-		at = batch
-	default:
-		return "", "", false
+// kept is what a vendor keeps, of which a fake keeps nothing: of everything there is one, under every id. It holds an answer for each
+// pattern of http.ServeMux, in which {id} stands for the id.
+type kept map[string]string
+
+// serve answers a request about what is kept; false: it is none.
+func (k kept) serve(w http.ResponseWriter, r *http.Request) bool {
+	var paths http.ServeMux
+	for pattern, body := range k {
+		paths.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			mediaType := "application/json"
+			if body[0] != '{' {
+				mediaType = "application/octet-stream"
+			}
+			w.Header().Set("Content-Type", mediaType)
+			io.WriteString(w, strings.ReplaceAll(body, "{id}", r.PathValue("id")))
+		})
 	}
-	when := fmt.Sprint(made)
-	if strings.HasPrefix(path, "/v1/messages/") {
-		when = `"2026-11-24T00:00:00Z","expires_at":"2026-11-25T00:00:00Z"`
+	if _, pattern := paths.Handler(r); pattern == "" {
+		return false
 	}
-	return fmt.Sprintf(at, when), "application/json", true
+	paths.ServeHTTP(w, r)
+	return true
+}
+
+// collection adds what is made and listed at path, and what is said when it is deleted, if it can be.
+func (k kept) collection(path, one, deleted string) kept {
+	k["POST "+path] = strings.ReplaceAll(one, "{id}", "made")
+	k["GET "+path] = `{"object":"list","data":[` + strings.ReplaceAll(one, "{id}", "made") + `],"has_more":false,"next_page":null}`
+	k["GET "+path+"/{id}"] = one
+	if deleted != "" {
+		k["DELETE "+path+"/{id}"] = deleted
+	}
+	return k
+}
+
+// store answers for files, skills and batches: https://docs.anthropic.com/en/api.
+func (anthropic) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+	const when = `"created_at":"2026-11-24T00:00:00Z","updated_at":"2026-11-24T00:00:00Z","expires_at":"2026-11-25T00:00:00Z"`
+	const batch = `{"id":"{id}","type":"message_batch","processing_status":"in_progress",` + when +
+		`,"request_counts":{"processing":1,"succeeded":0,"errored":0,"canceled":0,"expired":0}}`
+	return kept{
+		"GET /v1/files/{id}/content":                   FileContent,
+		"GET /v1/skills/{skill}/versions/{id}/content": "PK\x03\x04 " + FileContent,
+		"POST /v1/messages/batches/{id}/cancel":        batch,
+	}.collection("/v1/files",
+		`{"id":"{id}","type":"file","filename":"plan.txt","mime_type":"text/plain","size_bytes":5,"downloadable":true,`+when+`}`,
+		`{"id":"{id}","type":"file_deleted"}`,
+	).collection("/v1/skills",
+		`{"id":"{id}","type":"skill","display_name":"Sums","latest_version_id":"1","source":{"type":"custom"},`+when+`}`,
+		`{"id":"{id}","type":"skill_deleted"}`,
+	).collection("/v1/skills/{skill}/versions",
+		`{"id":"{id}","type":"skill_version","name":"sums","description":"Adds numbers up.","skill_id":"skill_1",`+when+`}`,
+		`{"id":"{id}","type":"skill_version_deleted"}`,
+	).collection("/v1/messages/batches", batch, `{"id":"{id}","type":"message_batch_deleted"}`).serve(w, r)
+}
+
+// store answers for files, uploads, batches and responses: https://platform.openai.com/docs/api-reference. What a response says, and what was
+// asked, names its id.
+func (openAI) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+	when := `"created_at":` + strconv.Itoa(made) + `,"expires_at":` + strconv.Itoa(made+3600)
+	file := `{"id":"{id}","object":"file","filename":"plan.txt","bytes":5,"purpose":"user_data","status":"processed",` + when + `}`
+	upload := func(status, file string) string {
+		return `{"id":"{id}","object":"upload","filename":"plan.txt","bytes":5,"purpose":"user_data","status":"` + status + `","file":` + file + `,` + when + `}`
+	}
+	batch := `{"id":"{id}","object":"batch","status":"validating","endpoint":"/v1/chat/completions","input_file_id":"file-1","completion_window":"24h",` + when + `}`
+	response := func(status string) string {
+		said := answer{id: "{id}", model: "gpt-5.5", pieces: []string{"Of {id}."}}
+		return strings.Replace(responses{}.response(said, status, responses{}.items(said), "null"), "resp_", "", 1)
+	}
+	return kept{
+		"GET /v1/files/{id}/content":      FileContent,
+		"POST /v1/uploads":                strings.ReplaceAll(upload("pending", "null"), "{id}", "made"),
+		"POST /v1/uploads/{upload}/parts": `{"id":"part_1","object":"upload.part","upload_id":"upload_1",` + when + `}`,
+		"POST /v1/uploads/{id}/complete":  upload("completed", file),
+		"POST /v1/uploads/{id}/cancel":    upload("cancelled", "null"),
+		"POST /v1/batches/{id}/cancel":    batch,
+		"GET /v1/responses/{id}":          response("completed"),
+		"GET /v1/responses/{id}/input_items": `{"object":"list","data":[{"type":"message","id":"msg_{id}","status":"completed","role":"user",` +
+			`"content":[{"type":"input_text","text":"About {id}?"}]}],"has_more":false,"first_id":"msg_{id}","last_id":"msg_{id}"}`,
+		"POST /v1/responses/{id}/cancel": response("cancelled"),
+		"DELETE /v1/responses/{id}":      `{"id":"{id}","object":"response","deleted":true}`,
+	}.collection("/v1/files", file, `{"id":"{id}","object":"file","deleted":true}`).
+		collection("/v1/batches", batch, "").serve(w, r)
 }

@@ -56,17 +56,12 @@ type dialect interface {
 	mediaType() string
 	// side answers other paths, such as the list of models; false: there is no such path.
 	side(method, path string, body []byte) (string, bool)
-	// store answers requests about files that are kept; false: this is none, and nothing was written.
+	// store answers requests about what is kept, such as files; false: this is none, and nothing was written.
 	store(w http.ResponseWriter, r *http.Request, body []byte) bool
 }
 
 // overSSE is what the dialects have in common that stream events in text.
-type overSSE struct{ keepsNothing }
-
-// keepsNothing is what the dialects have in common in which no file is kept.
-type keepsNothing struct{}
-
-func (keepsNothing) store(http.ResponseWriter, *http.Request, []byte) bool { return false }
+type overSSE struct{}
 
 func (overSSE) mediaType() string                      { return "text/event-stream; charset=utf-8" }
 func (overSSE) errorType(int, string) (string, string) { return "", "" }
@@ -75,14 +70,14 @@ func (overSSE) oddEvents() (malformed, unknown string) {
 		"event: moon_phase\ndata: {\"type\":\"moon_phase\",\"phase\":\"waxing\",\"choices\":[]}\n\n"
 }
 
-// StartAnthropic starts a fake of Anthropic's Messages API (POST /v1/messages, /v1/messages/count_tokens, GET /v1/models).
-// It runs until ctx ends or Close.
+// StartAnthropic starts a fake of Anthropic's Messages API (POST /v1/messages, /v1/messages/count_tokens, GET /v1/models), with
+// files, skills and batches. It runs until ctx ends or Close.
 func StartAnthropic(ctx context.Context, o Options) (*Vendor, error) {
 	return start(ctx, o, anthropic{})
 }
 
-// StartOpenAI starts a fake of OpenAI's Chat Completions API (POST /v1/chat/completions, GET /v1/models). It runs until ctx
-// ends or Close.
+// StartOpenAI starts a fake of OpenAI's Chat Completions API (POST /v1/chat/completions, /v1/embeddings, GET /v1/models),
+// with files, uploads, batches and stored responses. It runs until ctx ends or Close.
 func StartOpenAI(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, openAI{}) }
 
 // StartResponses starts a fake of OpenAI's Responses API (POST /v1/responses, GET /v1/models). It runs until ctx ends or Close.
@@ -157,11 +152,6 @@ func (v *Vendor) answerSide(w http.ResponseWriter, r *http.Request, body []byte,
 	}
 	if out, ok := v.dialect.side(r.Method, r.URL.Path, body); ok {
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, out)
-		return
-	}
-	if out, mediaType, ok := stored(r.Method, r.URL.Path); ok {
-		w.Header().Set("Content-Type", mediaType)
 		io.WriteString(w, out)
 		return
 	}
