@@ -48,7 +48,7 @@ func TestAnswersJudged(t *testing.T) {
 	w := start(t, env.FleetOptions{})
 	w.live(t, map[string]string{"answers.yaml": modelAnswerRules})
 	t.Run("anthropic", w.anthropicAnswers)
-	t.Run("openai", w.openAIAnswers)
+	t.Run("openai", func(t *testing.T) { w.openAIAnswers(t, "openai", "gpt-5.5") })
 	t.Run("in time", w.answersInTime)
 	t.Run("cut", w.answerCut)
 }
@@ -93,13 +93,13 @@ func (w *world) anthropicAnswers(t *testing.T) {
 	}
 }
 
-func (w *world) openAIAnswers(t *testing.T) {
+func (w *world) openAIAnswers(t *testing.T, provider, model string) {
 	for _, stream := range []bool{true, false} {
 		for _, c := range judgedCases {
 			t.Run(c.name+streamed(stream), func(t *testing.T) {
 				name := tag()
-				client := openai.NewClient(openaioption.WithBaseURL(w.URL+"/openai/v1"), openaioption.WithAPIKey(bobKey), openaioption.WithHeader("user-agent", name))
-				params := openai.ChatCompletionNewParams{Model: "gpt-5.5", Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Hello. fake:" + c.script)}}
+				client := openai.NewClient(openaioption.WithBaseURL(w.URL+"/"+provider+"/v1"), openaioption.WithAPIKey(bobKey), openaioption.WithHeader("user-agent", name))
+				params := openai.ChatCompletionNewParams{Model: model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Hello. fake:" + c.script)}}
 				var choice openai.ChatCompletionChoice
 				if stream {
 					chunks, sum := client.Chat.Completions.NewStreaming(t.Context(), params), openai.ChatCompletionAccumulator{}

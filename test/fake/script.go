@@ -21,7 +21,7 @@ import (
 //	say:"TEXT"          the text of the answer, as a Go string
 //	stream:N            N pieces of text (streamed: N events of text)
 //	big:N               a text of N bytes
-//	thinking            a block of thinking first (Anthropic, Responses)
+//	thinking            a block of thinking first (Anthropic, Responses, vLLM, Ollama)
 //	tool                a call of the first tool that the request declares; tool:NAME or tool:NAME{JSON} of another one.
 //	                    May be said more than once: parallel calls
 //	fragment:N          arguments of tools are streamed in fragments of N bytes; 7 where it is not said

@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// Key is what a request must present, as x-api-key (Anthropic), x-goog-api-key (Gemini) or Authorization: Bearer. Without a Key all are refused.
 	Key string
+	// Open is for servers that want no Key: none may come.
+	Open bool
 	// Listen is a loopback host:port; empty: any free port of 127.0.0.1.
 	Listen string
 	// Script is done by requests that carry no script of their own.
@@ -80,6 +82,12 @@ func StartAnthropic(ctx context.Context, o Options) (*Vendor, error) {
 // with files, uploads, batches and stored responses. It runs until ctx ends or Close.
 func StartOpenAI(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, openAI{}) }
 
+// StartVLLM starts a fake of vLLM's Chat Completions (POST /v1/chat/completions, below any path). It runs until ctx ends or Close.
+func StartVLLM(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, vllm{}) }
+
+// StartOllama starts a fake of Ollama's Chat Completions (POST /v1/chat/completions). It runs until ctx ends or Close.
+func StartOllama(ctx context.Context, o Options) (*Vendor, error) { return start(ctx, o, ollama{}) }
+
 // StartResponses starts a fake of OpenAI's Responses API (POST /v1/responses, GET /v1/models). It runs until ctx ends or Close.
 func StartResponses(ctx context.Context, o Options) (*Vendor, error) {
 	return start(ctx, o, responses{})
@@ -136,13 +144,16 @@ func (v *Vendor) answer(w http.ResponseWriter, r *http.Request) {
 	v.perform(w, r, q, s)
 }
 
-// authorized wants the key in every credential that the request presents, and at least one.
+// authorized wants the key in every credential that the request presents, and at least one; where the server is open, none.
 func (v *Vendor) authorized(h http.Header) bool {
 	presented := slices.Concat(h.Values("X-Api-Key"), h.Values("X-Goog-Api-Key"), h.Values("Authorization"))
 	for i, p := range presented {
 		presented[i] = strings.TrimPrefix(p, "Bearer ")
 	}
 	foreign := slices.ContainsFunc(presented, func(p string) bool { return p != v.opts.Key })
+	if v.opts.Open {
+		return len(presented) == 0
+	}
 	return v.opts.Key != "" && len(presented) > 0 && !foreign
 }
 
