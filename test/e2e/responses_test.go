@@ -20,7 +20,7 @@ import (
 func responding(t *testing.T) (*world, *fake.Vendor) {
 	t.Helper()
 	w := start(t, env.FleetOptions{})
-	vendor, err := fake.StartResponses(t.Context(), fake.Options{Key: openAIKey})
+	vendor, err := fake.StartResponses(t.Context(), fake.Options{Key: openAIKey, Recorded: recordings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ spec:
   operations: [responses, responses.input_tokens]
   credential: { secret: openai-key }
 ---
-`, vendor.URL()) + geminiRules})
+`, vendor.URL()) + geminiRules + recordedRules})
 	return w, vendor
 }
 
@@ -90,6 +90,8 @@ func TestResponses(t *testing.T) {
 	t.Run("codex", w.responsesCodex)
 	t.Run("declared", func(t *testing.T) { w.responsesDeclared(t, vendor) })
 	t.Run("upgrades", w.responsesUpgrades)
+	t.Run("recorded", w.responsesRecorded)
+	t.Run("found", w.responsesFound)
 }
 
 func (w *world) responsesSession(t *testing.T, stream bool) {

@@ -19,6 +19,7 @@ import (
 // duration such as 20ms.
 //
 //	say:"TEXT"          the text of the answer, as a Go string
+//	play:FILE           the answer is that of the file, event by event: see Options.Recorded
 //	stream:N            N pieces of text (streamed: N events of text)
 //	big:N               a text of N bytes
 //	thinking            a block of thinking first (Anthropic, Responses, vLLM, Ollama)
@@ -44,6 +45,7 @@ import (
 // and error-event is an error of status 529.
 type Script struct {
 	Say         string
+	Play        string
 	Pieces      int
 	Big         int
 	Thinking    bool

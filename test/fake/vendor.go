@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +22,8 @@ type Options struct {
 	Open bool
 	// Listen is a loopback host:port; empty: any free port of 127.0.0.1.
 	Listen string
+	// Recorded is the folder of the answers that scripts play.
+	Recorded string
 	// Script is done by requests that carry no script of their own.
 	Script Script
 }
@@ -201,6 +206,18 @@ func (v *Vendor) perform(w http.ResponseWriter, r *http.Request, q ask, s Script
 	case s.HTML != 0:
 		p.head(s.HTML, "text/html; charset=utf-8")
 		p.play([]string{fmt.Sprintf("<!DOCTYPE html>\n<html><body><h1>%d %s</h1></body></html>\n", s.HTML, http.StatusText(s.HTML))})
+	case s.Play != "":
+		recorded, err := fs.ReadFile(os.DirFS(v.opts.Recorded), s.Play)
+		if err != nil {
+			v.refuse(w, http.StatusBadRequest, "fake script: "+err.Error(), id)
+			return
+		}
+		mediaType := "application/json"
+		if path.Ext(s.Play) != ".json" {
+			p.streams, mediaType = true, v.dialect.mediaType()
+		}
+		p.head(http.StatusOK, mediaType)
+		p.play(strings.SplitAfter(string(recorded), "\n\n"))
 	case s.Status != 0 || s.Break == BreakError && !q.stream:
 		status := s.Status
 		if s.Break == BreakError {

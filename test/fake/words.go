@@ -18,6 +18,8 @@ func (s *Script) set(word, arg string) (err error) {
 	switch word {
 	case "say":
 		s.Say, err = strconv.Unquote(arg)
+	case "play":
+		s.Play = arg
 	case "stream":
 		s.Pieces, err = count(arg, 1, maxPieces)
 	case "big":

@@ -172,16 +172,16 @@ func (s *stream) release() error {
 
 func (s *stream) pass(e *Event) error {
 	changed, err := s.gate.conclude(e)
-	if n, ok := s.dialect.(Numbered); ok {
-		changed = changed || n.Rewrites()
-	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case changed:
+	}
+	if n, ok := s.dialect.(Numbered); ok && n.Passes(e) {
+		changed = true
+	}
+	if changed {
 		s.out.copying()
 		s.out.own = s.dialect.WriteEvent(s.out.own, e)
-	default:
+	} else {
 		s.out.pass(e.Raw)
 	}
 	return nil

@@ -40,6 +40,12 @@ func (s Suite) open(t testing.TB, file string) *filters.Exchange {
 
 // read feeds an answer in chunks, under a judge or none.
 func read(codec filters.Codec, x *filters.Exchange, judge filters.AnswerJudge, chunks ...[]byte) (a answered, passed []byte) {
+	a, passed, _ = follow(codec, x, judge, chunks...)
+	return a, passed
+}
+
+// follow is read, and returns the reader, which may be asked how the answer is to end.
+func follow(codec filters.Codec, x *filters.Exchange, judge filters.AnswerJudge, chunks ...[]byte) (a answered, passed []byte, r filters.ResponseReader) {
 	r, err := codec.Response(x, judge)
 	for _, c := range chunks {
 		if err != nil {
@@ -54,7 +60,7 @@ func read(codec filters.Codec, x *filters.Exchange, judge filters.AnswerJudge, c
 		out, err = r.Close()
 		passed = append(passed, out...)
 	}
-	return answered{Error: err, Response: x.Response}, passed
+	return answered{Error: err, Response: x.Response}, passed, r
 }
 
 func (s Suite) answers(t *testing.T) {

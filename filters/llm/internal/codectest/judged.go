@@ -122,9 +122,10 @@ func (s Suite) judged(t *testing.T) {
 				if diff := unlike(whole, s.under(t, file, name, bytes.SplitAfter(body, nil)...)); diff != "" {
 					t.Fatalf("byte by byte: %s", diff)
 				}
-				if s.Check != nil && whole.Error == "" && whole.Passed != string(body) {
-					if err := s.Check([]byte(whole.Passed)); err != nil {
-						t.Errorf("%v in what passed:\n%s", err, whole.Passed)
+				denied := whole.Error != "" && filepath.Ext(file) == ".sse" && !strings.HasPrefix(filepath.Base(file), "refused-")
+				if s.Check != nil && whole.Passed != string(body) && (whole.Error == "" || denied) {
+					if err := s.Check([]byte(whole.Passed + whole.Cut)); err != nil {
+						t.Errorf("%v in what passed:\n%s", err, whole.Passed+whole.Cut)
 					}
 				}
 			})
@@ -146,16 +147,20 @@ type judgement struct {
 	Asked    []string
 	Passed   string
 	Error    string
+	Cut      string // with an Error: what ends the answer
 	Response filters.Response
 }
 
 func (s Suite) under(t testing.TB, file, name string, chunks ...[]byte) judgement {
 	j, x := judges()[name](), s.open(t, file)
 	x.ID = "id"
-	a, passed := read(s.Codec, x, j, chunks...)
+	a, passed, r := follow(s.Codec, x, j, chunks...)
 	out := judgement{Asked: j.asked, Passed: string(passed), Response: a.Response}
 	if a.Error != nil {
 		out.Error = a.Error.Error()
+		if r != nil {
+			out.Cut = string(r.Cut(filters.Refusal{Kind: filters.RefusedByPolicy, Message: "No.", DecisionID: "id"}))
+		}
 	}
 	return out
 }

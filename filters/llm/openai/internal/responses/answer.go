@@ -12,7 +12,8 @@ type reading struct {
 	calls    map[int64]int // place in Response.ToolCalls by the place in the output
 	searches int64         // seen, where the provider does not count them itself
 	id       string        // of the response
-	next     int64         // the sequence number that the next event has
+	next     int64         // the sequence number that the next event has,
+	passed   int64         // and the one behind what has passed, as they came
 	parts    map[answer.Key]*progress
 	told     map[int64]string // what stands in the place of a call, by its place in the output
 	shift    int64            // how much larger the sequence numbers are that pass
@@ -48,10 +49,12 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	r.next = f.sequence + 1
+	r.next, e.Number = f.sequence+1, f.sequence
 	r.apply(f)
 	if e.Judged {
 		r.pieces(f, e)
+	} else {
+		r.Passes(e)
 	}
 	e.Last = f.what == ended || f.what == failed
 	return nil

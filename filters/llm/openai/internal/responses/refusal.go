@@ -64,7 +64,7 @@ func reply(mediaType string, r filters.Refusal, body []byte) filters.Reply {
 
 // CutEvent ends a stream as the API ends one that fails.
 func (r *reading) CutEvent(why filters.Refusal) []byte {
-	s := speech{exchange: r.x, decision: why.DecisionID, id: r.id, next: r.next + max(0, r.shift)}
+	s := speech{exchange: r.x, decision: why.DecisionID, id: r.id, next: r.passed + r.shift}
 	s.fail(why)
 	return s.out
 }

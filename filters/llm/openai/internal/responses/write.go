@@ -10,8 +10,11 @@ import (
 	"bartizan/filters/strictjson"
 )
 
-// Rewrites tells whether events have other numbers than they came with, so that each must be written.
-func (r *reading) Rewrites() bool { return r.shift != 0 }
+// Passes tells whether events have other numbers than they came with, so that each must be written.
+func (r *reading) Passes(e *answer.Event) bool {
+	r.passed = e.Number + 1
+	return r.shift != 0
+}
 
 // WriteEvent writes an event with its texts changed and its number; a message, whole, in the place of the begin of a call that is gone;
 // and nothing in the place of the rest of that.
