@@ -112,6 +112,7 @@ type fact struct {
 			} `json:"refusal"`
 			Request struct {
 				Size        int64  `json:"size"`
+				SHA256      string `json:"sha256"`
 				Encoding    string `json:"encoding"`
 				DecodedSize int64  `json:"decoded_size"`
 			} `json:"request"`
