@@ -34,7 +34,7 @@ spec:
 func googled(t *testing.T, rules string) (*world, *fake.Vendor) {
 	t.Helper()
 	w := start(t, env.FleetOptions{})
-	vendor, err := fake.StartGemini(t.Context(), fake.Options{Key: openAIKey})
+	vendor, err := fake.StartGemini(t.Context(), fake.Options{Key: openAIKey, Recorded: recordings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +130,8 @@ func TestGemini(t *testing.T) {
 	t.Run("answers", w.geminiAnswers)
 	t.Run("files", func(t *testing.T) { w.geminiFiles(t, vendor) })
 	t.Run("raw", func(t *testing.T) { w.geminiRaw(t, vendor) })
+	t.Run("list", func(t *testing.T) { w.geminiList(t, vendor) })
+	t.Run("in pieces", w.geminiPieces)
 	vendor.Close()
 	client, _ := w.geminiClient(t, "v1beta")
 	_, err := client.Models.CountTokens(t.Context(), geminiModel, []*genai.Content{genai.NewContentFromText("Hello?", genai.RoleUser)}, nil)
@@ -247,7 +249,6 @@ func (w *world) geminiRaw(t *testing.T, vendor *fake.Vendor) {
 		{path, `{"contents":[],"systemInstruction":{"parts":[]},"system_instruction":{"parts":[]}}`, 400, "two spellings of one name at /system_instruction"},
 		{path + "?key=" + aliceKey, `{"contents":[]}`, 401, "the address holds a key"},
 		{path + "?$httpHeaders=x", `{"contents":[]}`, 400, "is not taken here"},
-		{"/gemini/v1beta/models/" + geminiModel + ":streamGenerateContent", `{"contents":[]}`, 400, "?alt=sse"},
 		{"/gemini/v1beta/models/a%2Fb:generateContent", `{"contents":[]}`, 404, "is no operation of dialect gemini"},
 		{"/gemini/v1beta/models/" + geminiModel + ":embedContent", `{"content":{}}`, 404, "is the operation embedContent, which is not among those"},
 		{"/gemini/v2/models/" + geminiModel + ":generateContent", `{"contents":[]}`, 404, "is no operation of dialect gemini"},

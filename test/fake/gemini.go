@@ -134,6 +134,18 @@ func (d gemini) events(a answer, _ bool) []string {
 	return events
 }
 
+// listed makes one list of the chunks, as they come without alt=sse.
+func listed(events []string) []string {
+	for i, e := range events {
+		before := ",\r\n"
+		if i == 0 {
+			before = "["
+		}
+		events[i] = before + strings.TrimSuffix(strings.TrimPrefix(e, "data: "), "\r\n\r\n")
+	}
+	return append(events, "]")
+}
+
 func (gemini) fault(status int, typ, message, _ string) string {
 	if typ == "" {
 		typ = map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}[status]

@@ -230,8 +230,12 @@ func (v *Vendor) perform(w http.ResponseWriter, r *http.Request, q ask, s Script
 		p.streams = true
 		p.odd = v.dialect.errorEvent(s.ErrorType)
 		p.malformed, p.unknown = v.dialect.oddEvents()
-		p.head(http.StatusOK, v.dialect.mediaType())
-		p.play(v.dialect.events(v.compose(q, s), q.includeUsage))
+		mediaType, events := v.dialect.mediaType(), v.dialect.events(v.compose(q, s), q.includeUsage)
+		if _, is := v.dialect.(gemini); is && r.URL.Query().Get("alt") != "sse" {
+			mediaType, events = "application/json; charset=UTF-8", listed(events)
+		}
+		p.head(http.StatusOK, mediaType)
+		p.play(events)
 	default:
 		body := v.dialect.whole(v.compose(q, s))
 		if s.Break == "" && !s.Gzip {

@@ -17,9 +17,16 @@ type reading struct {
 	said   []said          // of the event at hand
 	lines  map[int64]*line // by candidate
 	crlf   bool            // what ends the lines of the stream
+	list   bool            // the stream is a list,
+	begun  bool            // of which something has passed,
+	ended  bool            // or all
 }
 
-var _ answer.Dialect = (*reading)(nil)
+var (
+	_ answer.Dialect   = (*reading)(nil)
+	_ answer.Framed    = (*reading)(nil)
+	_ answer.Following = (*reading)(nil)
+)
 
 // tokens is what the provider has counted so far: later counts replace earlier ones.
 type tokens struct{ prompt, fromTools, cached, answer, thoughts int64 }
@@ -41,6 +48,11 @@ type found struct {
 
 // ReadEvent reads a chunk, which is a whole GenerateContentResponse, or an error.
 func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
+	if r.list && bytes.Equal(e.Data, end) {
+		e.Last = true
+		r.passes(e)
+		return nil
+	}
 	f := found{Decoder: d, fields: &r.fields, tokens: r.tokens, said: r.said[:0]}
 	f.lenient = d.Kind() == '{' // below: a null, or something of a version to come
 	for name := range f.of(d) {
@@ -62,7 +74,15 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 		return err
 	}
 	r.apply(&f, e)
+	r.passes(e)
 	return nil
+}
+
+// passes is for events about which nobody is asked: they pass at once.
+func (r *reading) passes(e *answer.Event) {
+	if !e.Judged {
+		r.Passes(e)
+	}
 }
 
 // ReadBody reads a GenerateContentResponse, what tokens were counted, or an error: no member means something else than in a chunk.

@@ -32,7 +32,7 @@ var _ filters.Codec = Codec{}
 
 // Response reads the answer to x. Response.Complete is set by the finish of every candidate, or by the end of a JSON body.
 func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
-	return answer.New(x, judge, &reading{x: x})
+	return answer.New(x, judge, &reading{x: x, list: asList(x) && x.Response.MediaType == "application/json"})
 }
 
 // Treat edits texts and JSON, and puts a text in the place of images, documents and files: within what a function answers, where no part
@@ -53,7 +53,11 @@ func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 		return message(x, r)
 	}
 	status, canonical := refusal(r.Kind)
-	reply := answer.Reply(status, r, errorBody(status, canonical, r))
+	body := errorBody(status, canonical, r)
+	if asList(x) {
+		body = listOf(body)
+	}
+	reply := answer.Reply(status, r, body)
 	if x.Route.Operation == filesCreate && status < 500 {
 		reply.Headers = append(reply.Headers, filters.Header{Name: "x-goog-upload-status", Value: "final"}) // else SDKs send the same bytes again
 	}

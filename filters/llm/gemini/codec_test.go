@@ -3,7 +3,9 @@ package gemini
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"testing"
 
 	"bartizan/filters/llm/internal/codectest"
@@ -19,9 +21,20 @@ func counting() codectest.Suite {
 	return codectest.Suite{Codec: Codec{}, Dir: "testdata/count", Operation: "countTokens", Path: "/gemini/v1/models/gemini-3.8-flash:countTokens"}
 }
 
+// listing is of streamGenerateContent without alt=sse.
+func listing() codectest.Suite {
+	return codectest.Suite{
+		Codec: Codec{}, Dir: "testdata/list", Operation: "streamGenerateContent", Path: "/gemini/v1/models/gemini-3.8-flash:streamGenerateContent", Judged: true, Check: wellFormed,
+	}
+}
+
 func TestGenerateContent(t *testing.T) { generating().Run(t) }
 
 func TestCountTokens(t *testing.T) { counting().Run(t) }
+
+func TestList(t *testing.T) { listing().Run(t) }
+
+func FuzzList(f *testing.F) { listing().FuzzAnswer(f) }
 
 func FuzzRequest(f *testing.F) { generating().FuzzRequest(f) }
 
@@ -59,6 +72,20 @@ func wellFormed(passed []byte) error {
 			}
 		}
 		return nil
+	}
+	if passed[0] == '[' {
+		list := json.NewDecoder(bytes.NewReader(passed))
+		_, err := list.Token()
+		for err == nil && list.More() {
+			var one json.RawMessage
+			if err = list.Decode(&one); err == nil {
+				err = add(one)
+			}
+		}
+		if errors.Is(err, io.EOF) { // the provider has broken off
+			err = nil
+		}
+		return err
 	}
 	if passed[0] == '{' {
 		return add(passed)

@@ -9,11 +9,16 @@ import (
 // message renders a refusal as an answer of the model, in the form that the request asked for.
 func message(x *filters.Exchange, r filters.Refusal) filters.Reply {
 	body := spoken(r.Text(), "STOP", x.LLM.Model)
-	if x.LLM.Stream {
+	switch {
+	case asList(x):
+		body = listOf(body)
+	case x.LLM.Stream:
 		return answer.Stream(r, sse.Append(nil, "", body))
 	}
 	return answer.Reply(200, r, body)
 }
+
+func listOf(body []byte) []byte { return append(append([]byte("["), body...), ']') }
 
 // spoken is a whole GenerateContentResponse of one text, that ends for the reason given. Where a stream has said something before, it
 // is its last chunk.

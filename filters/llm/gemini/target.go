@@ -22,10 +22,7 @@ func target(x *filters.Exchange) (model string, stream bool, err error) {
 			", the model of letters, digits, '.', '_' and '-'")
 	}
 	stream, err = streams(x.Request.Query)
-	if err == nil && !stream && x.Route.Operation == "streamGenerateContent" {
-		err = malformed("", "streamGenerateContent is judged as a stream of events only: ask for it with ?alt=sse")
-	}
-	return model, stream, err
+	return model, stream || x.Route.Operation == "streamGenerateContent", err
 }
 
 // isModel: nothing that any reader of the path could take for more than one segment's plain text.
@@ -47,7 +44,7 @@ func unmasked(x *filters.Exchange) error {
 	return nil
 }
 
-// streams reads from the query whether a stream is asked for.
+// streams reads from the query whether a stream of events is asked for.
 func streams(query string) (bool, error) {
 	values, err := parameters(query)
 	if err != nil {

@@ -12,12 +12,31 @@ import (
 
 // WriteEvent writes a chunk with its parts changed.
 func (r *reading) WriteEvent(dst []byte, e *answer.Event) []byte {
+	if r.list {
+		before := e.Raw[:len(e.Raw)-len(e.Data)]
+		return append(append(dst, before...), r.WriteBody(e)...)
+	}
 	return append(dst, r.lined(sse.Replace(nil, e.Event, r.WriteBody(e)))...)
+}
+
+// Passes notes how far a list has come.
+func (r *reading) Passes(e *answer.Event) (rewritten bool) {
+	r.begun, r.ended = true, bytes.Equal(e.Data, end)
+	return false
 }
 
 // CutEvent ends a stream as a model does: Gemini CLI asks again where there is no finish, and dies where the connection breaks.
 func (r *reading) CutEvent(why filters.Refusal) []byte {
-	return r.lined(sse.Append(nil, "", r.cut(why)))
+	switch last := r.cut(why); {
+	case r.list && r.ended:
+		return nil
+	case r.list && r.begun:
+		return append(append([]byte(",\n"), last...), ']')
+	case r.list:
+		return listOf(last)
+	default:
+		return r.lined(sse.Append(nil, "", last))
+	}
 }
 
 // lined ends the lines of an event as the provider ends its own: Google's SDK for Go takes the first blank line of LF for the end of an event, though

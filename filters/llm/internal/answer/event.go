@@ -37,9 +37,10 @@ type Framed interface {
 	Framing(mediaType string) Framing
 }
 
-// Numbered is a dialect whose events are numbered. Once it has written more or fewer than came, it writes all that follow.
-type Numbered interface {
-	Passes(e *Event) (rewritten bool) // e passes, and all before it have: what is held and then dropped counts for nothing
+// Following is a dialect that has to know which events have passed: what is held and then dropped counts for nothing. It may number them, and
+// once it has written more or fewer than came, it writes all that follow.
+type Following interface {
+	Passes(e *Event) (rewritten bool) // e does, and all before it have
 }
 
 // Event is one event of a stream with what it says of parts; of a JSON answer, all of it in Data.
@@ -48,7 +49,7 @@ type Event struct {
 	Judged bool    // there is a judge
 	Pieces []Piece // in the order of their places in Data
 	Quiet  bool    // it carries nothing, such as a ping, and may pass before others that are held
-	Number int64   // of a Numbered dialect
+	Number int64   // where the dialect numbers them
 	Last   bool    // what is unfinished stays so: an error of the provider
 	over   bool    // there were more pieces than are judged
 }

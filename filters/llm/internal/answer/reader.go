@@ -35,7 +35,7 @@ func New(x *filters.Exchange, judge filters.AnswerJudge, d Dialect) (filters.Res
 		return &failure{x: x, dialect: d}, nil
 	case status < 200 || status >= 300:
 		return nil, unjudged("", "status "+strconv.Itoa(status)+" is no answer of a model") // a redirect leads the caller past us
-	case mediaType == "application/json":
+	case mediaType == "application/json" && framing(d, mediaType) == nil:
 		w := &whole{x: x, dialect: d}
 		if judge != nil {
 			w.gate = newGate(x, judge)

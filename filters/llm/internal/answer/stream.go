@@ -175,7 +175,7 @@ func (s *stream) pass(e *Event) error {
 	if err != nil {
 		return err
 	}
-	if n, ok := s.dialect.(Numbered); ok && n.Passes(e) {
+	if n, ok := s.dialect.(Following); ok && n.Passes(e) {
 		changed = true
 	}
 	if changed {

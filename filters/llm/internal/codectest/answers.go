@@ -121,6 +121,10 @@ func (s Suite) cuts(t *testing.T) {
 					continue // the answer itself was bad: a sample of its own
 				}
 				switch filepath.Ext(file) {
+				case ".json":
+					if bytes.Equal(got, bytes.TrimSpace(body[:i])) {
+						continue // a list that is over: there is nothing that could be said
+					}
 				case ".sse":
 					got = lastEvent(t, got)
 				case ".frames":
