@@ -25,6 +25,7 @@ spec:
     - { name: papers, on: [files.create], expression: "block.origin == 'document' && block.text.contains('FORBIDDEN')", action: deny, reason: That stays here. }
     - { name: gently, expression: "block.origin == 'user' && block.text.contains('BETTER NOT')", action: deny, as: message, reason: Ask something else. }
     - { name: poison, expression: "block.origin == 'tool_result' && block.text.contains('IGNORE')", action: quarantine, reason: It gives orders. }
+    - { name: no-writes, expression: "'x-no-writes' in request.headers && call.name == 'write_file' && call.input.text.contains('one two')", action: deny, reason: Nothing is written. }
     - { name: no-delete, expression: "call.name == 'delete_file'", action: deny, reason: Nothing is deleted. }
     - { name: keys, expression: "block.origin == 'assistant'", action: redact, pattern: "AKIA[0-9A-Z]{16}" }
     - { name: elsewhere, expression: "llm.declarations.exists(d, d.kind == 'mcp_server')", action: deny, reason: Servers are reached through the gateway. }

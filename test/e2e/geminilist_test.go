@@ -84,7 +84,7 @@ func (w *world) geminiList(t *testing.T, vendor *fake.Vendor) {
 	}
 }
 
-// geminiPieces: a call whose arguments come in pieces passes as it is, and where it may not, the answer ends.
+// geminiPieces: a call whose arguments come in pieces passes as it is, or a text stands in its place: it is judged by what they say together.
 func (w *world) geminiPieces(t *testing.T) {
 	const file = "gemini-pieces.sse"
 	recorded, err := os.ReadFile(recordings + "/" + file)
@@ -106,5 +106,14 @@ func (w *world) geminiPieces(t *testing.T) {
 	}
 	if err != nil || text != "one two" || finish != genai.FinishReasonStop {
 		t.Errorf("%q, finished by %s, error %v, record %s", text, finish, err, w.decision(t, seen.decision).Raw)
+	}
+	req.Header.Set("x-no-writes", "1")
+	if req.Body, err = req.GetBody(); err != nil {
+		t.Fatal(err)
+	}
+	a := call(t, req)
+	e := w.decision(t, a.decision())
+	if !strings.Contains(a.body, "Nothing is written. (rule asked/no-writes") || strings.Contains(a.body, "functionCall") || !strings.Contains(string(e.Raw), `"withheld":true`) {
+		t.Errorf("%d %s, record %s", a.status, a.body, e.Raw)
 	}
 }

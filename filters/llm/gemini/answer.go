@@ -73,7 +73,9 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	r.apply(&f, e)
+	if err := r.apply(&f, e); err != nil {
+		return err
+	}
 	r.passes(e)
 	return nil
 }
@@ -194,7 +196,7 @@ func (f *found) failure() {
 	}
 }
 
-func (r *reading) apply(f *found, e *answer.Event) {
+func (r *reading) apply(f *found, e *answer.Event) error {
 	r.tokens = f.tokens
 	out := &r.x.Response
 	searches, fetches := max(out.Usage.WebSearches, f.searches), max(out.Usage.WebFetches, f.fetches) // each chunk tells of all so far
@@ -204,8 +206,11 @@ func (r *reading) apply(f *found, e *answer.Event) {
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
 	for i := range f.said {
-		r.place(&f.said[i], e)
+		if err := r.place(&f.said[i], e); err != nil {
+			return err
+		}
 	}
 	out.Complete = out.Complete || f.blocked || r.finished()
 	e.Last = f.err != ""
+	return nil
 }

@@ -8,7 +8,8 @@
 // behind the gateway's back is refused.
 //
 // It promises that every piece of content of a request becomes a block, and of an answer a part: what it does not know is kept whole as
-// JSON. Texts of an answer that follow one another are one part, as clients join them; so are the pieces of a call.
+// JSON. Texts of an answer that follow one another are one part, as clients join them; so are the pieces of a call, whose arguments are what
+// they say together. A stream is read as events, or as the one list that it is without alt=sse.
 //
 // It does not judge, and does not check what only the provider can: which models, types and values exist. A Codec holds nothing and
 // is safe for concurrent use. What is wrong with a request is a *filters.BodyError.

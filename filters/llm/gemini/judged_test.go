@@ -80,23 +80,27 @@ func TestJudged(t *testing.T) {
 			want: []string{say(`{"text":"`+refused+`"},{"functionCall":{"name":"ls","args":{}}},{"text":"`+notice+`"}`, stop)},
 		},
 		{
-			name: "call in pieces", hold: true, denied: true,
+			name: "call in pieces, which say it together", withheld: 1,
 			in: []string{
 				say(`{"text":"a"}`, ""), say(`{"function_call":{"name":"sh","will_continue":true}}`, ""),
-				say(`{"function_call":{"partial_args":[{"json_path":"$.c","string_value":"rm -rf"}],"will_continue":true}}`, ""), say(`{"function_call":{}}`, stop),
+				say(`{"function_call":{"partial_args":[{"json_path":"$.c","string_value":"rm ","will_continue":true}],"will_continue":true}}`, ""),
+				say(`{"function_call":{"partial_args":[{"json_path":"$.c","string_value":"-rf /"}]}}`, stop),
 			},
-			want: []string{say(`{"text":"a"}`, ""), string(spoken(refused, "SAFETY", "m"))},
+			want: []string{say(`{"text":"a"}`, ""), say(`{"text":"`+refused+`"}`, ""), say(`{"text":""}`, ""), say(`{"text":""}`, stop)},
+		},
+		{
+			name: "call in pieces, none of which is the last", withheld: 1,
+			in: []string{
+				say(`{"functionCall":{"name":"sh","partialArgs":[{"jsonPath":"$.c","stringValue":"rm -rf"}],"willContinue":true}}`, ""),
+				say(`{"functionCall":{"name":"ls","args":{}}}`, stop),
+			},
+			want: []string{say(`{"text":"`+refused+`"}`, ""), say(`{"functionCall":{"name":"ls","args":{}}}`, stop)},
 		},
 		{
 			name: "call in pieces that are allowed", hold: true,
 			in: []string{
-				say(`{"functionCall":{"name":"sh","willContinue":true}}`, ""), say(`{"functionCall":{"partialArgs":[{"stringValue":"ls"}]}}`, ""), say(``, stop),
+				say(`{"functionCall":{"name":"sh","willContinue":true}}`, ""), say(`{"functionCall":{"partialArgs":[{"jsonPath":"$.c","stringValue":"ls"}]}}`, ""), say(``, stop),
 			},
-		},
-		{
-			name: "arguments beside others", hold: true, denied: true,
-			in:   []string{say(`{"functionCall":{"name":"sh","args":{"c":"rm -rf"},"partialArgs":[]}}`, stop)},
-			want: []string{string(spoken(refused, "SAFETY", "m"))},
 		},
 		{
 			name: "more than one thing in a part", withheld: 1,
@@ -143,7 +147,7 @@ func TestJudged(t *testing.T) {
 			want: []string{say(`{"text":"fine"},{"functionCall":{"name":"ls"}}`, ""), string(spoken(refused, "SAFETY", "m"))},
 		},
 		{
-			name: "cut off within a call", hold: true,
+			name: "cut off within a call", hold: true, withheld: 1,
 			in:   []string{say(`{"text":"a"}`, ""), say(`{"functionCall":{"name":"sh","willContinue":true}}`, "")},
 			want: []string{say(`{"text":"a"}`, ""), say(`{"text":""}`, "")},
 		},
@@ -167,6 +171,31 @@ func TestJudged(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUnclear: a call that two clients could take for two calls does not pass where rules look; where none does, nothing is held against it.
+func TestUnclear(t *testing.T) {
+	for _, call := range []string{
+		`{"functionCall":{"name":"sh","args":{"c":"rm -rf"},"partialArgs":[]}}`,
+		`{"functionCall":{"name":"sh","args":{"c":"rm -rf"},"willContinue":true}}`,
+		`{"functionCall":{"name":"sh","partialArgs":[{"jsonPath":"$..c","stringValue":"rm"}]}}`,
+		`{"functionCall":{"name":"sh","partialArgs":[{"jsonPath":"$.c","stringValue":"a"},{"jsonPath":"$.c","stringValue":"rm -rf"}]}}`,
+		`{"functionCall":{"name":"sh","partialArgs":[{"jsonPath":"$.c","stringValue":"AKIA1234"}]}}`, // what is masked has no place
+	} {
+		body := []byte(say(call, stop))
+		for _, judge := range []filters.AnswerJudge{rules{}, nil} {
+			r, err := Codec{}.Response(&filters.Exchange{Response: filters.Response{Status: 200, MediaType: "application/json"}}, judge)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = r.Write(body); err == nil {
+				_, err = r.Close()
+			}
+			if (err == nil) != (judge == nil) {
+				t.Errorf("%s, judged %t: error %v", call, judge != nil, err)
+			}
+		}
 	}
 }
 

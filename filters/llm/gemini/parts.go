@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"errors"
 	"strconv"
 
 	"bartizan/filters"
@@ -27,14 +28,18 @@ type said struct {
 	raw        bool
 	object     [2]int
 	call       filters.ToolCall
-	isCall     bool // of the caller's function or of the provider's tool
+	isCall     bool   // of the caller's function or of the provider's tool
+	inPieces   bool   // what it is given comes in pieces,
+	pieces     []byte // of which these are some;
+	odd        bool   // and beside which there is something else
 }
 
 // line is where one candidate is.
 type line struct {
-	part     int64 // that began last
-	open     flow  // of that: what can still come
-	call     int   // running: its place in Response.ToolCalls
+	part     int64   // that began last
+	open     flow    // of that: what can still come
+	call     int     // running: its place in Response.ToolCalls,
+	pieces   *pieces // and its arguments; nil: they come whole
 	finished bool
 }
 
@@ -138,7 +143,7 @@ func (f *found) use(kind answer.Kind, origin filters.Origin, tool string) {
 	}
 	s := said{part: answer.Part{Kind: kind, Block: block(origin, "application/json")}, isCall: origin == filters.OriginToolCall}
 	s.call.Name = tool
-	mark, contents, inPieces := f.Mark(), 0, false
+	mark, contents := f.Mark(), 0
 	var content []byte
 	for name := range f.object() {
 		switch string(name) {
@@ -151,14 +156,14 @@ func (f *found) use(kind answer.Kind, origin filters.Origin, tool string) {
 				s.flow = running
 			}
 		case "language", "outcome":
-		case "partialArgs":
-			inPieces = true
-			fallthrough
 		default:
 			contents++
 			s.raw = f.Kind() != '"'
 			content = f.Value()
 			s.start, s.end = f.Range()
+			if string(name) == "partialArgs" {
+				s.inPieces, s.pieces = true, content
+			}
 		}
 	}
 	if contents > 1 {
@@ -168,9 +173,13 @@ func (f *found) use(kind answer.Kind, origin filters.Origin, tool string) {
 	if !s.raw && contents > 0 {
 		s.part.Block.MediaType = "text/plain"
 	}
+	s.inPieces = s.inPieces || s.flow == running
+	s.odd = s.inPieces && (contents > 1 || contents == 1 && s.pieces == nil)
 	switch s.call.Complete = s.flow == whole; {
-	case inPieces, !s.call.Complete:
-		s.part.Kind = answer.Fixed // its pieces together are no JSON that could be changed
+	case s.inPieces && kind == answer.Call:
+		s.part.Sealed = true // it stands in pieces
+	case s.inPieces:
+		s.part.Kind = answer.Fixed
 	default:
 		s.call.Arguments = answer.Digest(content)
 	}
@@ -179,7 +188,7 @@ func (f *found) use(kind answer.Kind, origin filters.Origin, tool string) {
 }
 
 // place puts what a part says behind what its candidate has said so far: it goes on with that, or ends it and begins anew.
-func (r *reading) place(s *said, e *answer.Event) {
+func (r *reading) place(s *said, e *answer.Event) error {
 	l := r.lines[s.candidate]
 	if l == nil {
 		if r.lines == nil {
@@ -191,12 +200,12 @@ func (r *reading) place(s *said, e *answer.Event) {
 	key := answer.Key{Group: s.candidate, Part: l.part}
 	goesOn := l.open != whole && (s.flow == l.open || l.open == running && s.isCall) && (l.open != running || s.call.Name == "")
 	if l.open != whole && !goesOn {
-		add(e, answer.Piece{Key: key, Close: true})
+		add(e, answer.Piece{Key: key, Close: true, Whole: r.gathered(l)})
 		l.open = whole
 	}
 	if s.flow == finished {
 		l.finished = true
-		return
+		return nil
 	}
 	p := answer.Piece{Key: key, Start: s.start, End: s.end, Raw: s.raw, Object: s.object, Close: s.flow == whole}
 	switch {
@@ -206,12 +215,49 @@ func (r *reading) place(s *said, e *answer.Event) {
 	case l.open == running && s.flow == whole && l.call < len(r.x.Response.ToolCalls):
 		r.x.Response.ToolCalls[l.call].Complete = true
 	}
+	if err := l.gather(s); err != nil {
+		if l.pieces = nil; e.Judged {
+			return malformed("", err.Error())
+		}
+	}
+	if p.Close {
+		p.Whole = r.gathered(l)
+	}
 	l.open = s.flow
 	add(e, p)
+	return nil
+}
+
+// gather adds what a part says to the arguments that come in pieces.
+func (l *line) gather(s *said) error {
+	switch {
+	case l.pieces == nil:
+		return nil
+	case s.odd:
+		return errors.New("a call says its arguments in pieces and otherwise")
+	case s.pieces != nil:
+		l.pieces.add(s.pieces)
+	}
+	return l.pieces.err
+}
+
+// gathered are the arguments of a call that is over; nil: they did not come in pieces.
+func (r *reading) gathered(l *line) (arguments []byte) {
+	if l.pieces == nil {
+		return nil
+	}
+	arguments, l.pieces = l.pieces.json(), nil
+	if calls := r.x.Response.ToolCalls; l.call < len(calls) {
+		calls[l.call].Arguments = answer.Digest(arguments)
+	}
+	return arguments
 }
 
 func (r *reading) begin(s *said, l *line) *answer.Part {
 	part := s.part
+	if l.pieces = nil; part.Sealed {
+		l.pieces = &pieces{}
+	}
 	part.Block.Pointer = "/candidates/" + strconv.FormatInt(s.candidate, 10) + "/content/parts/" + strconv.FormatInt(l.part-1, 10)
 	if out := &r.x.Response; s.isCall {
 		part.Call = len(out.ToolCalls)

@@ -82,6 +82,8 @@ type Part struct {
 	Kind  Kind
 	Block filters.Block // all but Data, Start and End
 	Call  int           // Call: its place in Response.ToolCalls; -1: it has none
+
+	Sealed bool // Call: it may be replaced, but not changed, since its content stands in pieces of another shape
 }
 
 // Piece is what one event says of one part, and then what becomes of it.
@@ -92,7 +94,8 @@ type Piece struct {
 	End    int    // with Raw, any JSON value; 0: the piece has no content
 	Raw    bool   //
 	Object [2]int // for the dialect: where what stands for the part is in Data
-	Close  bool   // the part ends here
+	Close  bool   // the part ends here,
+	Whole  []byte // and this is all of its content, in the place of what its pieces say; nil: it is what they say
 	Repeat bool   // the content is again all of a part that has ended
 	Draft  bool   // the content is some of what the part will say in another shape: it is not judged, and emptied where the part is changed
 	Stop   bool   // no part: the stop reason of the group of Key, which says that tools are to be called

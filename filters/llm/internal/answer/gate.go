@@ -127,6 +127,10 @@ func (g *gate) piece(e *Event, p *Piece) error {
 		}
 	}
 	p.upto = part.length
+	if p.Close && p.Whole != nil {
+		g.held += len(p.Whole) - len(part.content)
+		part.content = p.Whole
+	}
 	if p.Close {
 		return g.close(part)
 	}

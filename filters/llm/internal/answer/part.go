@@ -94,7 +94,7 @@ func (p *part) change(b *filters.Block, t filters.Treatment) error {
 	if !redact.Matches(b, t.Masks...) {
 		return nil
 	}
-	if p.Kind == Fixed {
+	if p.Kind == Fixed || p.Sealed {
 		return errFixed(t.Action)
 	}
 	p.masks = t.Masks
