@@ -14,6 +14,7 @@ import (
 	openaioption "github.com/openai/openai-go/v3/option"
 	oai "github.com/openai/openai-go/v3/responses"
 
+	"bartizan/extproc/audit/tail"
 	"bartizan/test/env"
 	"bartizan/test/fake"
 )
@@ -39,6 +40,7 @@ spec:
   surface: llm
   rules:
     - { name: forbidden, expression: "block.text.contains('FORBIDDEN')", action: deny, severity: high, reason: We do not say that. }
+    - { name: no-use, expression: "call.name == 'use_two' && call.input.n == 1", action: deny, reason: It is not used. }
     - { name: poison, on: [skills.create, skills.versions.create], expression: "'injection/override' in block.findings", action: deny, reason: It gives orders. }
     - { name: packed, on: [skills.create, skills.versions.create], expression: "block.text.startsWith('PK\\x03\\x04')", action: deny, reason: Unpack it. }
 `})
@@ -291,7 +293,7 @@ func (w *world) uploads(t *testing.T) {
 	})
 }
 
-// storedResponses are judged when they are fetched: they may have been made in the background.
+// storedResponses are judged when they are fetched, their calls as calls: they may have been made in the background.
 func (w *world) storedResponses(t *testing.T) {
 	client, wire := w.openAIThrough()
 	get := func(id string) func() error {
@@ -311,4 +313,33 @@ func (w *world) storedResponses(t *testing.T) {
 		{"responses.cancel", held, func() error { return only(client.Responses.Cancel(t.Context(), "resp_FORBIDDEN")) }},
 		{"responses.delete", passes, func() error { return client.Responses.Delete(t.Context(), "resp_1") }},
 	})
+
+	whole := func(id string) (*oai.Response, error) {
+		return client.Responses.Get(t.Context(), id, oai.ResponseGetParams{})
+	}
+	streamed := func(id string) (res *oai.Response, err error) {
+		events := client.Responses.GetStreaming(t.Context(), id, oai.ResponseGetParams{}, openaioption.WithQuery("stream", "true"))
+		for events.Next() {
+			if e := events.Current(); e.Type == "response.completed" {
+				res = &e.Response
+			}
+		}
+		return res, events.Err()
+	}
+	for name, retrieve := range map[string]func(id string) (*oai.Response, error){"whole": whole, "streamed": streamed} {
+		for id, want := range map[string]string{"one": "message function_call", "two": "message message"} {
+			res, err := retrieve(id)
+			if err != nil || res == nil || len(res.Output) != 2 {
+				t.Errorf("%s, %s: %+v, error %v", name, id, res, err)
+				continue
+			}
+			if got := res.Output[0].Type + " " + res.Output[1].Type; got != want || strings.Contains(res.OutputText(), "It is not used.") != (id == "two") {
+				t.Errorf("%s, %s: %s", name, id, res.RawJSON())
+			}
+			e := w.decision(t, wire.decision)
+			if own := e.Own(); len(own.ToolCalls) != 1 || own.Usage != (tail.Usage{}) || e.API.Operation != "responses.retrieve" {
+				t.Errorf("%s, %s: record %s", name, id, e.Raw)
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
@@ -20,7 +21,10 @@ func (k kept) serve(w http.ResponseWriter, r *http.Request) bool {
 	for pattern, body := range k {
 		paths.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			mediaType := "application/json"
-			if body[0] != '{' {
+			switch {
+			case strings.HasPrefix(body, "event: "):
+				mediaType = overSSE{}.mediaType()
+			case body[0] != '{':
 				mediaType = "application/octet-stream"
 			}
 			w.Header().Set("Content-Type", mediaType)
@@ -66,8 +70,8 @@ func (anthropic) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 	).collection("/v1/messages/batches", batch, `{"id":"{id}","type":"message_batch_deleted"}`).serve(w, r)
 }
 
-// store answers for files, uploads, batches and responses: https://platform.openai.com/docs/api-reference. What a response says, and what was
-// asked, names its id.
+// store answers for files, uploads, batches and responses: https://platform.openai.com/docs/api-reference. What a response says and calls, and what
+// was asked, names its id.
 func (openAI) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 	when := `"created_at":` + strconv.Itoa(made) + `,"expires_at":` + strconv.Itoa(made+3600)
 	file := `{"id":"{id}","object":"file","filename":"plan.txt","bytes":5,"purpose":"user_data","status":"processed",` + when + `}`
@@ -75,9 +79,14 @@ func (openAI) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 		return `{"id":"{id}","object":"upload","filename":"plan.txt","bytes":5,"purpose":"user_data","status":"` + status + `","file":` + file + `,` + when + `}`
 	}
 	batch := `{"id":"{id}","object":"batch","status":"validating","endpoint":"/v1/chat/completions","input_file_id":"file-1","completion_window":"24h",` + when + `}`
+	said := answer{id: "{id}", model: "gpt-5.5", pieces: []string{"Of {id}."}, tools: []ToolUse{{ID: "1", Name: "use_{id}", Input: json.RawMessage(`{"n":1}`)}}, fragment: 3}
+	said.usage = said.estimate(400)
 	response := func(status string) string {
-		said := answer{id: "{id}", model: "gpt-5.5", pieces: []string{"Of {id}."}}
-		return strings.Replace(responses{}.response(said, status, responses{}.items(said), "null"), "resp_", "", 1)
+		return responses{}.response(said, status, responses{}.items(said), responses{}.usage(said))
+	}
+	retrieved := response("completed")
+	if r.URL.Query().Get("stream") == "true" {
+		retrieved = strings.Join(responses{}.events(said, false), "")
 	}
 	return kept{
 		"GET /v1/files/{id}/content":      FileContent,
@@ -86,7 +95,7 @@ func (openAI) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 		"POST /v1/uploads/{id}/complete":  upload("completed", file),
 		"POST /v1/uploads/{id}/cancel":    upload("cancelled", "null"),
 		"POST /v1/batches/{id}/cancel":    batch,
-		"GET /v1/responses/{id}":          response("completed"),
+		"GET /v1/responses/{id}":          retrieved,
 		"GET /v1/responses/{id}/input_items": `{"object":"list","data":[{"type":"message","id":"msg_{id}","status":"completed","role":"user",` +
 			`"content":[{"type":"input_text","text":"About {id}?"}]}],"has_more":false,"first_id":"msg_{id}","last_id":"msg_{id}"}`,
 		"POST /v1/responses/{id}/cancel": response("cancelled"),

@@ -12,10 +12,11 @@ import (
 // MaxHeld is how much of an answer that rules read is held, in bytes.
 const MaxHeld = 32 << 20
 
-// Response returns the reader of the answer to x. Errors of the upstream, and what counts tokens, are read by the dialect's codec.
+// Response returns the reader of the answer to x. Errors of the upstream, what counts tokens, and answers of
+// a model that were kept, are read by the dialect's codec.
 func (c Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
 	switch status := x.Response.Status; {
-	case !Is(x.Route.Operation), x.Route.Operation == embeddings, status >= 400:
+	case !Is(x.Route.Operation), x.Route.Operation == embeddings, x.Route.Operation == retrieveResponse, x.Route.Operation == cancelResponse, status >= 400:
 		return c.Codec.Response(x, judge)
 	case status < 200 || status >= 300:
 		return nil, unjudged("status " + strconv.Itoa(status) + " leads the caller elsewhere")

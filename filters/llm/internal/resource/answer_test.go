@@ -60,9 +60,9 @@ func TestAnswers(t *testing.T) {
 		kind                             filters.RefusalKind
 	}{
 		{"json", "files.retrieve", "application/json", `{"id":"f1","size":5,"filename":"a"}`, 2, "", ""},
-		{"json, masked", "responses.retrieve", "application/json", `{"output":["a key-1"]}`, 1, `{"output":["a [redacted]"]}`, ""},
-		{"json, denied", "responses.retrieve", "application/json", `{"output":["\u0046ORBIDDEN"]}`, 1, "", filters.RefusedByPolicy},
-		{"no json", "responses.retrieve", "application/json", `{"output":`, 0, "", filters.RefusedUpstream},
+		{"json, masked", "batches.retrieve", "application/json", `{"output":["a key-1"]}`, 1, `{"output":["a [redacted]"]}`, ""},
+		{"json, denied", "batches.retrieve", "application/json", `{"output":["\u0046ORBIDDEN"]}`, 1, "", filters.RefusedByPolicy},
+		{"no json", "batches.retrieve", "application/json", `{"output":`, 0, "", filters.RefusedUpstream},
 		{"a file", "files.content", "text/plain", `a key-1 "key-2"`, 1, `a [redacted] "[redacted]"`, ""},
 		{"a file, denied", "files.content", "application/pdf", "%PDF\xff FORBIDDEN", 1, "", filters.RefusedByPolicy},
 		{"a file that cannot be masked", "files.content", "application/pdf", "%PDF\xff key-1", 1, "", filters.RefusedByPolicy},
@@ -70,7 +70,7 @@ func TestAnswers(t *testing.T) {
 		{"an empty file", "files.content", "text/plain", "", 0, "", ""},
 		{"results", "messages.batches.results", "application/x-jsonl", results[:strings.IndexByte(results, '\n')+1], 2, "{\"custom_id\":\"c1\",\"result\":{\"text\":\"a [redacted]\"}}\n", ""},
 		{"results, denied", "messages.batches.results", "application/x-jsonl", results, 3, "", filters.RefusedByPolicy},
-		{"a stream", "responses.retrieve", "text/event-stream", "data: {}\n\n", 0, "", filters.RefusedUpstream},
+		{"a stream", "batches.retrieve", "text/event-stream", "data: {}\n\n", 0, "", filters.RefusedUpstream},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for cut := range len(c.body) + 1 {

@@ -52,6 +52,12 @@ const (
 	uploadCreate = "uploads.create"
 )
 
+// Operations whose answer is one of a model, which gave it before.
+const (
+	retrieveResponse = "responses.retrieve"
+	cancelResponse   = "responses.cancel"
+)
+
 const batchInParts = "the requests of a batch have to be uploaded as one file: in parts they cannot be judged"
 
 // DecodeRequest reads the body of a request into x. After an error x is as before.

@@ -11,6 +11,7 @@ type reading struct {
 	x        *filters.Exchange
 	calls    map[int64]int // place in Response.ToolCalls by the place in the output
 	searches int64         // seen, where the provider does not count them itself
+	kept     bool          // it was given before: nothing is counted
 	id       string        // of the response
 	next     int64         // the sequence number that the next event has,
 	passed   int64         // and the one behind what has passed, as they came
@@ -250,6 +251,9 @@ func (r *reading) apply(f *found) {
 	}
 	if out.Usage.WebSearches = max(searches, r.searches); f.searches >= 0 {
 		out.Usage.WebSearches = f.searches
+	}
+	if r.kept {
+		out.Usage = filters.Usage{}
 	}
 }
 

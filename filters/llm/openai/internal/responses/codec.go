@@ -11,6 +11,8 @@
 package responses
 
 import (
+	"strings"
+
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/llm/internal/request"
@@ -32,7 +34,8 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 	})
 }
 
-// Response reads the answer to x.
+// Response reads the answer to x. One that was kept (responses.retrieve, responses.cancel) counts no tokens: it may be fetched many times.
 func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
-	return answer.New(x, judge, &reading{x: x})
+	kept := strings.HasSuffix(x.Route.Operation, ".retrieve") || strings.HasSuffix(x.Route.Operation, ".cancel")
+	return answer.New(x, judge, &reading{x: x, kept: kept})
 }

@@ -42,7 +42,7 @@ var gives = [...]string{"output", "outputs", "results", "result", "error", "tool
 // readOutput reads one item. What it holds aliases the event.
 func readOutput(d *strictjson.Decoder) (o output) {
 	if d.Kind() != '{' {
-		d.Skip()
+		o.at = spanOf(d)
 		return o
 	}
 	mark := d.Mark()
