@@ -6,7 +6,8 @@
 // and that a batch is read as the requests that it holds, each by the codec of its dialect. Bodies of other media types are refused, and so is a multipart body that two readers may split in two ways.
 // What is packed within a document (an archive, a PDF) is not unpacked. An answer passes as it comes; where a rule is about answers it is held
 // whole, up to [MaxHeld] bytes, and judged: JSON and JSON Lines by their strings, anything else as one document. A list of models is held where its
-// caller may not use all of them, and shows those that he may; what is no list of models is refused then.
+// caller may not use all of them, and shows those that he may; what is no list of models is refused then. A stored answer of a model is
+// read as an answer, by the codec of its dialect.
 //
 // A Codec holds nothing and is safe for concurrent use. What is wrong with a body is a *filters.BodyError.
 package resource
