@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"weak"
 
 	"bartizan/filters"
 	"bartizan/filters/recall"
@@ -64,7 +66,7 @@ func (s Suite) remembered(t *testing.T) {
 // readAgain reads a body without a memory, and twice with one.
 func (s Suite) readAgain(t *testing.T, memory filters.Memory, body []byte) {
 	t.Helper()
-	body = append(bytes.Clone(body), bytes.Repeat([]byte{' '}, 16<<10)...) // what is shorter is not remembered
+	body = padded(body)
 	fresh := s.exchange()
 	want := s.Codec.DecodeRequest(fresh, body)
 	for range 2 {
@@ -85,6 +87,31 @@ func (s Suite) readAgain(t *testing.T, memory filters.Memory, body []byte) {
 			t.Fatalf("with a memory something else is refused:\n%s", diff)
 		}
 	}
+}
+
+// forgets checks that what is remembered of bodies keeps none of them in memory.
+func (s Suite) forgets(t *testing.T) {
+	memory := recall.New(recall.DefaultLimit)
+	var bodies []weak.Pointer[byte]
+	for _, sample := range s.samples(t, "requests") {
+		body := padded(sample)
+		bodies = append(bodies, weak.Make(&body[0]))
+		x := s.exchange()
+		x.Memory = memory
+		_ = s.Codec.DecodeRequest(x, body)
+	}
+	runtime.GC()
+	for _, body := range bodies {
+		if body.Value() != nil {
+			t.Fatal("a body is still in memory")
+		}
+	}
+	runtime.KeepAlive(memory)
+}
+
+// padded is a body with blanks behind it: what is shorter is not remembered.
+func padded(body []byte) []byte {
+	return append(bytes.Clone(body), bytes.Repeat([]byte{' '}, 16<<10)...)
 }
 
 // resolves checks with another parser that the block's pointer leads to its data.

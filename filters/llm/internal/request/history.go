@@ -70,8 +70,8 @@ type history struct {
 	key   filters.Sum
 	lists []*list // under the key, the one that was read last first
 	known int     // index of the one that this one goes on from; len(lists): none
-	now   list
-	fresh bool // something was read that was not known
+	now   *list   // on its own: what is remembered must not keep the body
+	fresh bool    // something was read that was not known
 }
 
 // history is called before the first element of a list; it returns nil where nothing is to be remembered.
@@ -88,7 +88,7 @@ func (b *Builder) history() *history {
 	} {
 		key = append(binary.AppendUvarint(key, uint64(len(word))), word...)
 	}
-	h := &history{Builder: b, key: x.Memory.Sum(append(key, rest[:beginning]...))}
+	h := &history{Builder: b, now: new(list), key: x.Memory.Sum(append(key, rest[:beginning]...))}
 	h.lists, _ = x.Memory.Recall(h.key).([]*list)
 	for h.known < len(h.lists) && !h.is(h.lists[h.known].elements[0], rest) {
 		h.known++
@@ -235,7 +235,7 @@ func (h *history) keep() {
 	if !h.fresh && h.known == 0 && len(h.now.elements) == len(h.lists[0].elements) {
 		return
 	}
-	lists := []*list{&h.now}
+	lists := []*list{h.now}
 	for i, l := range h.lists {
 		if i != h.known && len(lists) < maxLists {
 			lists = append(lists, l)
