@@ -3,6 +3,7 @@ package request
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"bartizan/filters"
 	"bartizan/filters/strictjson"
@@ -42,6 +43,7 @@ func (b *Builder) Each(read func()) (n int) {
 // list is what came of the elements of a list. It does not change.
 type list struct {
 	elements []*element
+	blocks   int // of all elements
 	size     int // bytes that it takes
 }
 
@@ -93,6 +95,9 @@ func (b *Builder) history() *history {
 	for h.known < len(h.lists) && !h.is(h.lists[h.known].elements[0], rest) {
 		h.known++
 	}
+	if h.known < len(h.lists) {
+		b.Blocks = slices.Grow(b.Blocks, h.lists[h.known].blocks)
+	}
 	return h
 }
 
@@ -118,6 +123,7 @@ func (h *history) element(i int, read func()) {
 		e, h.fresh = h.read(read), true
 	}
 	h.now.elements = append(h.now.elements, e)
+	h.now.blocks += len(e.blocks)
 	h.now.size += e.bytes
 }
 
