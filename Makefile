@@ -58,7 +58,7 @@ bench: build ## Bare Envoy, a no-op processor and Bartizan under the same load; 
 
 .PHONY: bench-llm
 bench-llm: build ## The same for long conversations and streams; rewrites test/load/RESULTS-llm.md
-	$(GO) run ./test/load -bartizan $(BIN) -only conversation,session,events -write test/load/RESULTS-llm.md
+	$(GO) run ./test/load -bartizan $(BIN) -only conversation,unseen,session,events -write test/load/RESULTS-llm.md
 
 .PHONY: bench-mcp
 bench-mcp: build ## The same for MCP alone: a tools/call, and a list of 1,000 tools; rewrites test/load/RESULTS-mcp.md

@@ -34,7 +34,7 @@ func main() {
 	binary := flag.String("bartizan", "", "the bartizan `binary`; empty: it is built")
 	file := flag.String("write", "", "also write the tables to this `file`")
 	quick := flag.Bool("quick", false, "one short round: shows that everything works, and no figure to believe")
-	only := flag.String("only", "", "measure these `scenarios` alone: small, conversation, session, events, call, list; with commas between")
+	only := flag.String("only", "", "measure these `scenarios` alone: small, conversation, unseen, session, events, call, list; with commas between")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()

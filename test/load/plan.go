@@ -74,6 +74,11 @@ func fullPlan() plan {
 			{phase: moderate, workers: 16, rate: 40, duration: 3 * time.Second},
 			{phase: saturated, workers: 8, duration: 3 * time.Second},
 		}},
+		{"unseen", "A conversation of 500 KB that nobody has seen", sample.Path, bytes.ReplaceAll(sample.Conversation(), []byte(word), []byte(gen.Fresh)), []load{
+			{phase: quiet, workers: 16, rate: 15, duration: 4 * time.Second},
+			{phase: moderate, workers: 16, rate: 20, duration: 3 * time.Second},
+			{phase: saturated, workers: 8, duration: 3 * time.Second},
+		}},
 		{"session", "Turn 40 of a session, 1 MB in, 10 KB JSON out", sample.Path, goingOn(session.Session{Client: session.ClaudeCode, Turns: 40, Bytes: 1 << 20}.Request(40)), []load{
 			{phase: quiet, workers: 8, rate: 8, duration: 4 * time.Second},
 			{phase: moderate, workers: 8, rate: 20, duration: 3 * time.Second},
@@ -97,10 +102,12 @@ func fullPlan() plan {
 	}}
 }
 
+// word stands in the text of every result.
+const word = "returns"
+
 // goingOn is the request of an agent that goes on: of each request the last result is new, as it is of each turn, and all that came before is
 // as it was.
 func goingOn(body []byte) []byte {
-	const word = "returns" // in the text of every result
 	at := bytes.LastIndex(body, []byte(word))
 	return append(append(bytes.Clone(body[:at]), gen.Fresh...), body[at+len(word):]...)
 }

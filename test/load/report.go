@@ -206,6 +206,8 @@ no-op stands in the same Envoy configuration as Bartizan, speaks gRPC with the s
 message pass: it is the floor of any processor in Go. Latencies are from an open loop, and count from the time when a request was due.
 "Exchanges/s on the one core" is what a closed loop got through; with "≥", the core of the load was more than 85 % busy and the limit.
 "Exchanges per CPU second" is what the processes themselves used under that load: it holds where others disturbed the core.
+Long conversations are those of an agent that goes on: the last result of each request is new, and what came before is as it was; where
+nobody has seen the conversation, every result in it is new each time.
 CPU time is that of the processes; NATS, the upstream and the generator are not in it.
 `)
 }

@@ -82,8 +82,9 @@ func (p *prepared) numbered(n int64, into []byte) []byte {
 	if into == nil {
 		into = bytes.Clone(p.bytes)
 	}
+	digits := fmt.Sprintf("%07d", (p.first+n)%10_000_000)
 	for _, at := range p.fresh {
-		copy(into[at:], fmt.Sprintf("%07d", (p.first+n)%10_000_000))
+		copy(into[at:], digits)
 	}
 	return into
 }
