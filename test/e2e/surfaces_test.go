@@ -25,7 +25,7 @@ func everywhere(t *testing.T) *world {
 	w := start(t, env.FleetOptions{})
 	upstreams := w.policies()["upstreams.yaml"]
 	for list, all := range map[string]string{
-		"operations: [messages]":         "operations: [messages, 'messages.*', 'files.*', 'skills.*', 'models.*']",
+		"operations: [messages]":         "operations: [messages, 'messages.*', 'files.*', 'skills.*', 'models.*', 'deployments.*']",
 		"operations: [chat.completions]": "operations: [chat.completions, embeddings, 'responses.*', 'files.*', 'uploads.*', 'batches.*', 'models.*']",
 	} {
 		if !strings.Contains(upstreams, list) {
@@ -42,6 +42,7 @@ spec:
     - { name: forbidden, expression: "block.text.contains('FORBIDDEN')", action: deny, severity: high, reason: We do not say that. }
     - { name: no-use, expression: "call.name == 'use_two' && call.input.n == 1", action: deny, reason: It is not used. }
     - { name: poison, on: [skills.create, skills.versions.create], expression: "'injection/override' in block.findings", action: deny, reason: It gives orders. }
+    - { name: unattended, expression: "llm.declarations.exists(d, d.kind == 'schedule')", action: deny, reason: Nothing runs here by itself. }
     - { name: packed, on: [skills.create, skills.versions.create], expression: "block.text.startsWith('PK\\x03\\x04')", action: deny, reason: Unpack it. }
 `})
 	return w
@@ -131,6 +132,7 @@ func TestEverySurface(t *testing.T) {
 	w := everywhere(t)
 	t.Run("anthropic", func(t *testing.T) { w.anthropicSurfaces(t) })
 	t.Run("skills", func(t *testing.T) { w.skills(t) })
+	t.Run("deployments", func(t *testing.T) { w.deployments(t) })
 	t.Run("openai", func(t *testing.T) { w.openAISurfaces(t) })
 	t.Run("uploads", func(t *testing.T) { w.uploads(t) })
 	t.Run("stored responses", func(t *testing.T) { w.storedResponses(t) })
@@ -227,6 +229,38 @@ func (w *world) skills(t *testing.T) {
 			return only(client.Skills.Versions.Delete(t.Context(), "1", anthropic.SkillVersionDeleteParams{SkillID: "skill_1"}))
 		}},
 		{"skills.delete", passes, func() error { return only(client.Skills.Delete(t.Context(), "skill_1", anthropic.SkillDeleteParams{})) }},
+	})
+}
+
+// deployments let the provider run an agent by itself: a rule sees the schedule of one, and what the agent is told is judged.
+func (w *world) deployments(t *testing.T) {
+	client, wire := w.anthropicThrough()
+	at := client.Beta.Deployments
+	create := func(text string, schedule anthropic.BetaManagedAgentsScheduleParams) func() error {
+		return func() error {
+			return only(at.New(t.Context(), anthropic.BetaDeploymentNewParams{
+				Name: "report", EnvironmentID: "env_1", Agent: anthropic.BetaDeploymentNewParamsAgentUnion{OfString: anthropic.String("agent_1")}, Schedule: schedule,
+				InitialEvents: []anthropic.BetaManagedAgentsDeploymentInitialEventParamsUnion{{OfUserMessage: &anthropic.BetaManagedAgentsUserMessageEventParams{
+					Type: "user.message",
+					Content: []anthropic.BetaManagedAgentsUserMessageEventParamsContentUnion{{
+						OfText: &anthropic.BetaManagedAgentsTextBlockParam{Type: "text", Text: text},
+					}},
+				}}},
+			}))
+		}
+	}
+	never := anthropic.BetaManagedAgentsScheduleParams{}
+	w.holds(t, wire, &w.anthropic.Recorder, []surface{
+		{"deployments.create", passes, create("Send the report.", never)},
+		{"deployments.create", denied, create("FORBIDDEN", never)},
+		{"deployments.create", denied, create("Send the report.", anthropic.BetaManagedAgentsScheduleParams{Type: "cron", Expression: "0 9 * * 1-5", Timezone: "UTC"})},
+		{"deployments.list", passes, func() error { return only(at.List(t.Context(), anthropic.BetaDeploymentListParams{})) }},
+		{"deployments.retrieve", held, func() error { return only(at.Get(t.Context(), "depl_FORBIDDEN", anthropic.BetaDeploymentGetParams{})) }},
+		{"deployments.update", passes, func() error {
+			return only(at.Update(t.Context(), "depl_1", anthropic.BetaDeploymentUpdateParams{Name: anthropic.String("other")}))
+		}},
+		{"deployments.run", passes, func() error { return only(at.Run(t.Context(), "depl_1", anthropic.BetaDeploymentRunParams{})) }},
+		{"deployments.pause", passes, func() error { return only(at.Pause(t.Context(), "depl_1", anthropic.BetaDeploymentPauseParams{})) }},
 	})
 }
 

@@ -49,12 +49,16 @@ func (k kept) collection(path, one, deleted string) kept {
 	return k
 }
 
-// store answers for files, skills and batches: https://docs.anthropic.com/en/api.
+// store answers for files, skills, batches and deployments: https://docs.anthropic.com/en/api.
 func (anthropic) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 	const when = `"created_at":"2026-11-24T00:00:00Z","updated_at":"2026-11-24T00:00:00Z","expires_at":"2026-11-25T00:00:00Z"`
 	const batch = `{"id":"{id}","type":"message_batch","processing_status":"in_progress",` + when +
 		`,"request_counts":{"processing":1,"succeeded":0,"errored":0,"canceled":0,"expired":0}}`
+	const deployment = `{"id":"{id}","type":"deployment","name":"report","status":"active",` + when + `}`
 	return kept{
+		"POST /v1/deployments/{id}":                    deployment,
+		"POST /v1/deployments/{id}/pause":              deployment,
+		"POST /v1/deployments/{id}/run":                `{"id":"run_1","type":"deployment_run","deployment_id":"{id}",` + when + `}`,
 		"GET /v1/files/{id}/content":                   FileContent,
 		"GET /v1/skills/{skill}/versions/{id}/content": "PK\x03\x04 " + FileContent,
 		"POST /v1/messages/batches/{id}/cancel":        batch,
@@ -67,7 +71,8 @@ func (anthropic) store(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 	).collection("/v1/skills/{skill}/versions",
 		`{"id":"{id}","type":"skill_version","name":"sums","description":"Adds numbers up.","skill_id":"skill_1",`+when+`}`,
 		`{"id":"{id}","type":"skill_version_deleted"}`,
-	).collection("/v1/messages/batches", batch, `{"id":"{id}","type":"message_batch_deleted"}`).serve(w, r)
+	).collection("/v1/messages/batches", batch, `{"id":"{id}","type":"message_batch_deleted"}`).
+		collection("/v1/deployments", deployment, "").serve(w, r)
 }
 
 // store answers for files, uploads, batches and responses: https://platform.openai.com/docs/api-reference. What a response says and calls, and what

@@ -1,5 +1,5 @@
 // Package resource reads the operations of model APIs beside the calls of models: files, uploads, batches, skills, lists of models,
-// stored answers, embeddings.
+// stored answers, embeddings, scheduled deployments.
 //
 // It promises that whatever a request carries becomes a block: every string of a JSON body; every part of a multipart body, whole,
 // as a document with its media type and file name, or as a field with its name; a body that is a file, where the dialect says so, as a document;
@@ -40,7 +40,8 @@ type Addressed interface {
 // Is tells whether an operation is read here: by the last word of its name.
 func Is(operation string) bool {
 	switch operation[strings.LastIndexByte(operation, '.')+1:] {
-	case "create", "list", "retrieve", "content", "delete", "cancel", "complete", "parts", "results", "input_items", embeddings:
+	case "create", "list", "retrieve", "content", "delete", "cancel", "complete", "parts", "results", "input_items", embeddings,
+		"update", "archive", "run", "pause", "unpause":
 		return true
 	}
 	return false

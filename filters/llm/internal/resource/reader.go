@@ -2,6 +2,7 @@ package resource
 
 import (
 	"errors"
+	"strings"
 
 	"bartizan/filters"
 	"bartizan/filters/llm/internal/request"
@@ -64,8 +65,11 @@ func (r *reader) json() error {
 }
 
 // member reads a member of the body.
-func (r *reader) member(name string) {
-	block := filters.Block{Role: "user", Origin: filters.OriginUser, Name: name}
+func (r *reader) member(name string) { r.memberOf(name, name) }
+
+// memberOf reads a member of the body, or of an object within the member field.
+func (r *reader) memberOf(field, name string) {
+	block := filters.Block{Role: "user", Origin: filters.OriginUser, Name: field}
 	switch text := r.Kind() == '"'; {
 	case name == "requests" && r.x.Route.Operation == batchCreate:
 		r.batch()
@@ -74,7 +78,8 @@ func (r *reader) member(name string) {
 	case name == "user" && text:
 		r.UserID = r.String()
 	case (name == "input_file_id" || name == "file_id") && text:
-		r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: r.String(), Pointer: r.Pointer()})
+		r.declare(filters.DeclaresFile, r.String())
+	case strings.HasPrefix(r.x.Route.Operation, deployments) && r.deployment(name):
 	case name == "purpose" && text && r.x.Route.Operation == uploadCreate:
 		if r.AddText(block); r.Err() == nil && string(r.Blocks[len(r.Blocks)-1].Data.Bytes()) == purposeBatch {
 			r.Fail(batchInParts)
