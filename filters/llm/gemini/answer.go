@@ -16,6 +16,7 @@ type reading struct {
 	tokens tokens
 	said   []said          // of the event at hand
 	lines  map[int64]*line // by candidate
+	taken  taken           // by calls in pieces
 	crlf   bool            // what ends the lines of the stream
 	list   bool            // the stream is a list,
 	begun  bool            // of which something has passed,

@@ -3,11 +3,13 @@ package gemini
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
 	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
 )
 
 // rules stands for policies: a call of rm is denied, one of quiet quarantined, keys are masked, DENY and POISON in a text that is held are
@@ -172,6 +174,63 @@ func TestJudged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTorn: what is judged of a call in pieces is all that a client could put together from its chunks.
+func TestTorn(t *testing.T) {
+	begin := `{"functionCall":{"name":"sh","partialArgs":[{"jsonPath":"$.c","stringValue":"rm ","willContinue":true}],"willContinue":true}}`
+	rest := func(name string) string {
+		return `{"functionCall":{` + name + `"partialArgs":[{"jsonPath":"$.c","stringValue":"-rf /"}]}}`
+	}
+	for name, parts := range map[string][]string{
+		"the rest comes whole":           {`{"functionCall":{"name":"sh","willContinue":true}}`, `{"functionCall":{"args":{"c":"rm -rf"}}}`},
+		"the rest has the name again":    {begin, rest(`"name":"sh",`)},
+		"the name comes last":            {strings.Replace(begin, `"name":"sh",`, "", 1), rest(`"name":"sh",`)},
+		"a text between":                 {begin, `{"text":"a"}`, rest("")},
+		"a text between, and the name":   {begin, `{"text":"a"}`, rest(`"name":"sh",`)},
+		"a call between":                 {begin, `{"functionCall":{"name":"ls","args":{}}}`, rest("")},
+		"it goes on, but not by boolean": {strings.Replace(begin, `],"willContinue":true`, `],"willContinue":1`, 1), rest("")},
+		"the text does":                  {strings.Replace(begin, `"rm ","willContinue":true`, `"rm ","willContinue":"true"`, 1), rest("")},
+		"the rest has no begin":          {rest("")},
+	} {
+		var chunks []string
+		for _, part := range parts {
+			chunks = append(chunks, say(part, ""))
+		}
+		for _, judge := range []filters.AnswerJudge{rules{}, nil} {
+			x := &filters.Exchange{Response: filters.Response{Status: 200, MediaType: "text/event-stream"}}
+			r, err := Codec{}.Response(x, judge)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := r.Write([]byte(events(chunks, "\n")))
+			if err == nil {
+				_, err = r.Close()
+			}
+			if passed := bytes.Contains(out, []byte("-rf")); passed == (judge != nil) || judge == nil && err != nil {
+				t.Errorf("%s, judged %t: error %v, passed\n%s", name, judge != nil, err, out)
+			}
+		}
+	}
+}
+
+// TestManyCandidates: what calls in pieces take is bounded for all candidates together.
+func TestManyCandidates(t *testing.T) {
+	var r reading
+	r.x = new(filters.Exchange)
+	path := "$" + strings.Repeat(".a", maxSteps-1)
+	for i := range 64 {
+		one := said{candidate: int64(i), flow: running, part: answer.Part{Sealed: true}, isCall: true, call: filters.ToolCall{Name: "sh"}}
+		one.pieces = []byte(`[`)
+		for n := range maxValues / 32 {
+			one.pieces = fmt.Appendf(one.pieces, `{"jsonPath":"%s.n%d","numberValue":1},`, path, n)
+		}
+		one.pieces = append(one.pieces[:len(one.pieces)-1], ']')
+		if err := r.place(&one, &answer.Event{Judged: true}); err != nil {
+			return
+		}
+	}
+	t.Errorf("%d values are kept", r.taken.values)
 }
 
 // TestUnclear: a call that two clients could take for two calls does not pass where rules look; where none does, nothing is held against it.

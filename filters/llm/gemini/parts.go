@@ -31,7 +31,7 @@ type said struct {
 	isCall     bool   // of the caller's function or of the provider's tool
 	inPieces   bool   // what it is given comes in pieces,
 	pieces     []byte // of which these are some;
-	odd        bool   // and beside which there is something else
+	otherwise  bool   // and what it says is not these alone
 }
 
 // line is where one candidate is.
@@ -152,7 +152,7 @@ func (f *found) use(kind answer.Kind, origin filters.Origin, tool string) {
 		case "name", "toolType":
 			answer.SetName(&s.call.Name, f.MaybeText())
 		case "willContinue":
-			if f.Kind() == 't' {
+			if continues(f.Decoder) {
 				s.flow = running
 			}
 		case "language", "outcome":
@@ -174,7 +174,7 @@ func (f *found) use(kind answer.Kind, origin filters.Origin, tool string) {
 		s.part.Block.MediaType = "text/plain"
 	}
 	s.inPieces = s.inPieces || s.flow == running
-	s.odd = s.inPieces && (contents > 1 || contents == 1 && s.pieces == nil)
+	s.otherwise = contents > 1 || contents == 1 && s.pieces == nil
 	switch s.call.Complete = s.flow == whole; {
 	case s.inPieces && kind == answer.Call:
 		s.part.Sealed = true // it stands in pieces
@@ -199,6 +199,9 @@ func (r *reading) place(s *said, e *answer.Event) error {
 	}
 	key := answer.Key{Group: s.candidate, Part: l.part}
 	goesOn := l.open != whole && (s.flow == l.open || l.open == running && s.isCall) && (l.open != running || s.call.Name == "")
+	if e.Judged && !goesOn && s.flow != finished && l.torn(s) {
+		return malformed("", "a call in pieces goes on behind something else")
+	}
 	if l.open != whole && !goesOn {
 		add(e, answer.Piece{Key: key, Close: true, Whole: r.gathered(l)})
 		l.open = whole
@@ -228,12 +231,18 @@ func (r *reading) place(s *said, e *answer.Event) error {
 	return nil
 }
 
+// torn tells whether s, which does not go on with what came before, breaks off a text of a call's arguments, or has the rest of such a call: clients
+// may put together again what would be judged apart.
+func (l *line) torn(s *said) bool {
+	return l.pieces != nil && l.pieces.open != nil || s.part.Sealed && s.call.Name == ""
+}
+
 // gather adds what a part says to the arguments that come in pieces.
 func (l *line) gather(s *said) error {
 	switch {
 	case l.pieces == nil:
 		return nil
-	case s.odd:
+	case s.otherwise:
 		return errors.New("a call says its arguments in pieces and otherwise")
 	case s.pieces != nil:
 		l.pieces.add(s.pieces)
@@ -256,7 +265,7 @@ func (r *reading) gathered(l *line) (arguments []byte) {
 func (r *reading) begin(s *said, l *line) *answer.Part {
 	part := s.part
 	if l.pieces = nil; part.Sealed {
-		l.pieces = &pieces{}
+		l.pieces = &pieces{taken: &r.taken}
 	}
 	part.Block.Pointer = "/candidates/" + strconv.FormatInt(s.candidate, 10) + "/content/parts/" + strconv.FormatInt(l.part-1, 10)
 	if out := &r.x.Response; s.isCall {

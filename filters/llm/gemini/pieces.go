@@ -14,18 +14,20 @@ import (
 
 // Limits of arguments that come in pieces.
 const (
-	maxPieces = answer.MaxHeld // bytes of all pieces
+	maxPieces = answer.MaxHeld // bytes of all pieces of an answer
+	maxValues = 1 << 16        // of all arguments of an answer, those around others included
 	maxSteps  = 64             // of a path
-	maxValues = 1 << 16        // of all arguments, those around others included
 )
+
+// taken is what the arguments of an answer's calls have taken so far: candidates beside one another are bounded together.
+type taken struct{ bytes, values int }
 
 // pieces are the arguments of a call that come one by one: each a part of partialArgs, with the path of its place (RFC 9535, of names and indices).
 type pieces struct {
-	root   value
-	open   *value // a text with which the next piece goes on
-	size   int    // bytes that have come
-	values int    // below root
-	err    error
+	root  value
+	open  *value // a text with which the next piece goes on
+	taken *taken // of the answer
+	err   error
 }
 
 // value is an object, a list, a text or, raw, any other value; the zero value is none yet.
@@ -38,8 +40,8 @@ type value struct {
 
 // add takes a list of pieces.
 func (p *pieces) add(list []byte) {
-	p.size += len(list)
-	if p.err == nil && p.size > maxPieces {
+	p.taken.bytes += len(list)
+	if p.err == nil && p.taken.bytes > maxPieces {
 		p.err = errLarge
 	}
 	d := strictjson.New(list)
@@ -55,50 +57,72 @@ func (p *pieces) add(list []byte) {
 	}
 }
 
-var errLarge = errors.New("the arguments of a call are too large")
+var (
+	errLarge = errors.New("the arguments of a call are too large")
+	errValue = errors.New("a piece of a call's arguments is not of one value")
+	errPath  = errors.New("a piece of a call's arguments has a path that is not judged: want names and indices")
+)
 
-// one takes one piece.
-func (p *pieces) one(d *strictjson.Decoder) error {
-	var path string
-	var said value
-	goesOn, values := false, 0
+// piece is an element of partialArgs.
+type piece struct {
+	path    string
+	value   value
+	values  int // that it has
+	goesOn  bool
+	unclear bool // to clients it may have another value
+}
+
+func read(d *strictjson.Decoder) (p piece) {
 	f := fields{lenient: true}
 	for name := range f.of(d) {
 		switch string(name) {
 		case "jsonPath":
-			path = string(d.MaybeText())
+			p.path = string(d.MaybeText())
+			continue
 		case "willContinue":
-			goesOn = d.Kind() == 't'
+			p.goesOn = continues(d)
+			continue
 		case "stringValue":
-			values++
-			said.text = bytes.NewBuffer(bytes.Clone(d.MaybeText()))
+			p.unclear = p.unclear || d.Kind() != '"'
+			p.value.text = bytes.NewBuffer(bytes.Clone(d.MaybeText()))
 		case "numberValue", "boolValue":
-			values++
-			said.raw = bytes.Clone(d.Value())
+			p.value.raw = bytes.Clone(d.Value())
 		case "nullValue":
-			values++
-			said.raw = []byte("null")
-		default:
-			values += 2 // of a version to come
+			p.unclear = p.unclear || string(d.MaybeText()) != "NULL_VALUE"
+			p.value.raw = []byte("null")
+		default: // of a version to come
+			p.unclear = true
 		}
+		p.values++
 	}
-	at, err := p.find(path)
+	return p
+}
+
+// continues reads a willContinue. What is no boolean is true to many a client.
+func continues(d *strictjson.Decoder) bool { return d.Kind() != 'f' }
+
+// one takes one piece.
+func (p *pieces) one(d *strictjson.Decoder) error {
+	said := read(d)
+	at, err := p.find(said.path)
 	switch {
 	case err != nil:
 		return err
-	case p.values > maxValues:
+	case p.taken.values > maxValues:
 		return errLarge
-	case values == 0 && !goesOn && at == p.open: // a text ends
-	case values != 1 || goesOn && said.text == nil:
-		return errors.New("a piece of a call's arguments is not of one value")
-	case at == p.open && said.text != nil:
-		at.text.Write(said.text.Bytes())
+	case said.unclear:
+		return errValue
+	case said.values == 0 && !said.goesOn && at == p.open: // a text ends
+	case said.values != 1 || said.goesOn && said.value.text == nil:
+		return errValue
+	case at == p.open && said.value.text != nil:
+		at.text.Write(said.value.text.Bytes())
 	case !at.none():
 		return errors.New("a call says one of its arguments twice")
 	default:
-		*at = said
+		*at = said.value
 	}
-	if p.open = nil; goesOn {
+	if p.open = nil; said.goesOn {
 		p.open = at
 	}
 	return nil
@@ -107,8 +131,6 @@ func (p *pieces) one(d *strictjson.Decoder) error {
 func (v *value) none() bool {
 	return v.members == nil && v.list == nil && v.text == nil && v.raw == nil
 }
-
-var errPath = errors.New("a piece of a call's arguments has a path that is not judged: want names and indices")
 
 // find returns the place of a path, which may be new.
 func (p *pieces) find(path string) (*value, error) {
@@ -130,8 +152,10 @@ func (p *pieces) find(path string) (*value, error) {
 			}
 			continue
 		case rest[0] == '.':
-			end := 1 + strings.IndexAny(rest[1:]+".", ".[")
-			name, rest = rest[1:end], rest[end:]
+			name, rest = rest[1:], ""
+			if end := strings.IndexAny(name, ".["); end >= 0 {
+				name, rest = name[:end], name[end:]
+			}
 			ok = name != ""
 		default:
 			ok = false
@@ -152,7 +176,7 @@ func (p *pieces) member(v *value, name string) (*value, bool) {
 	}
 	if v.members != nil && v.members[name] == nil {
 		v.members[name] = &value{}
-		p.values++
+		p.taken.values++
 	}
 	return v.members[name], v.members != nil
 }
@@ -165,7 +189,7 @@ func (p *pieces) element(v *value, index string) (*value, bool) {
 	}
 	if i == len(v.list) {
 		v.list = append(v.list, &value{})
-		p.values++
+		p.taken.values++
 	}
 	return v.list[i], true
 }

@@ -30,6 +30,8 @@ func TestPieces(t *testing.T) {
 		{"a text and a number", "twice", []string{`[` + more("$.c", "a") + `,{"jsonPath":"$.c","numberValue":1}]`}},
 		{"two values", "one value", []string{`[{"jsonPath":"$.c","numberValue":1,"stringValue":"a"}]`}},
 		{"a value to come", "one value", []string{`[{"jsonPath":"$.c","bytesValue":"a"}]`}},
+		{"a text that is none", "one value", []string{`[{"jsonPath":"$.c","stringValue":{"a":"rm -rf"}}]`}},
+		{"nothing that is something", "one value", []string{`[{"jsonPath":"$.c","nullValue":"rm -rf"}]`}},
 		{"no value", "one value", []string{`[{"jsonPath":"$.c"}]`}},
 		{"a number that goes on", "one value", []string{`[{"jsonPath":"$.c","numberValue":1,"willContinue":true}]`}},
 		{"no path", "path", []string{`[{"stringValue":"a"}]`}},
@@ -42,7 +44,7 @@ func TestPieces(t *testing.T) {
 		{"deep", "path", []string{`[` + text("$"+strings.Repeat(".a", maxSteps+1), "a") + `]`}},
 		{"unfinished", "path", []string{`[` + text("$['c", "a") + `]`}},
 	} {
-		var p pieces
+		p := pieces{taken: new(taken)}
 		for _, list := range c.in {
 			p.add([]byte(list))
 		}
