@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bartizan/filters"
 )
 
 func TestDialects(t *testing.T) {
@@ -27,6 +29,31 @@ func TestDialects(t *testing.T) {
 			if got, ok := d.Operation(o.Name); !ok || got != o || !strings.HasPrefix(o.Path, "/") || !slices.Contains(methods, o.Method) {
 				t.Errorf("%s: operation %+v", name, o)
 			}
+		}
+	}
+}
+
+// nobody may use any model.
+type nobody struct{}
+
+func (nobody) Shown(*filters.Exchange) func(string) bool { return func(string) bool { return false } }
+
+// TestShowing: wherever models can be listed, the list shows what is admitted.
+func TestShowing(t *testing.T) {
+	for _, name := range Dialects() {
+		d, _ := Lookup(name)
+		if _, lists := d.Operation("models.list"); !lists {
+			continue
+		}
+		x := &filters.Exchange{Route: filters.Route{Operation: "models.list"}, Response: filters.Response{Status: 200, MediaType: "application/json"}}
+		r, err := Showing(d.Codec, nobody{}).Response(x, nil)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		early, err := r.Write([]byte(`{"data":[{"id":"a"}]}`))
+		last, errClose := r.Close()
+		if got := string(early) + string(last); got != `{"data":[]}` || err != nil || errClose != nil {
+			t.Errorf("%s: %s, error %v, %v", name, got, err, errClose)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"bartizan/filters"
 	"bartizan/filters/hidden"
@@ -48,7 +49,7 @@ func Findings(b *filters.Block) []string {
 	return kinds
 }
 
-// textOf is the text of a block. What calls itself JSON and is none is a text, and so are the bytes of a file without a NUL.
+// textOf is the text of a block. What calls itself JSON and is none is a text, and so are the bytes of a file that are UTF-8, or without a NUL.
 func textOf(b *filters.Block) (text []byte, ok bool) {
 	if b.MediaType == "application/json" {
 		d := strictjson.New(b.Data.Bytes())
@@ -59,7 +60,7 @@ func textOf(b *filters.Block) (text []byte, ok bool) {
 		return b.Data.Bytes(), true
 	}
 	text = b.Data.Bytes()
-	return text, strings.HasPrefix(b.MediaType, "text/") || b.Raw && bytes.IndexByte(text, 0) < 0
+	return text, strings.HasPrefix(b.MediaType, "text/") || b.Raw && (bytes.IndexByte(text, 0) < 0 || utf8.Valid(text))
 }
 
 // appendTexts appends the strings and names of the next value, a line each.
