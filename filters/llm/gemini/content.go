@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"bytes"
 	"strings"
 
 	"bartizan/filters"
@@ -103,7 +104,8 @@ func (r *reader) inline() {
 	for name := range r.object() {
 		switch string(name) {
 		case "mimeType":
-			mediaType, _, _ = strings.Cut(strings.ToLower(r.String()), ";")
+			word, _, _ := bytes.Cut(r.Text(), []byte{';'})
+			mediaType = strings.ToLower(string(word))
 		case "data":
 			at = len(r.Blocks)
 			r.AddString("", filters.Block{})

@@ -12,7 +12,7 @@ import (
 // Bounds of what is remembered of a list.
 const (
 	leastBody = 16 << 10 // of which it is worth while, in bytes
-	maxBytes  = 4 << 20  // that are remembered of one
+	maxBytes  = 4 << 20  // that are remembered of one, and of those that begin alike
 	maxLists  = 4        // that a caller goes on with at once and that begin alike
 	beginning = 512      // bytes by which lists are told apart
 )
@@ -113,23 +113,26 @@ func (h *history) element(i int, read func()) {
 	if h.known < len(h.lists) && i < len(h.lists[h.known].elements) {
 		e = h.lists[h.known].elements[i]
 	}
+	room := i == len(h.now.elements) && h.now.size <= maxBytes // no more behind one that had none: an element stands at its own place
 	switch {
 	case e != nil && (i == 0 || h.is(e, rest)): // of the first, history has seen it
 		h.take(e, rest)
-	case h.now.size > maxBytes:
-		read()
-		return
-	default:
+	case room:
 		e, h.fresh = h.read(read), true
+	default:
+		read()
 	}
-	h.now.elements = append(h.now.elements, e)
-	h.now.blocks += len(e.blocks)
-	h.now.size += e.bytes
+	if room {
+		h.now.elements = append(h.now.elements, e)
+		h.now.blocks += len(e.blocks)
+		h.now.size += e.bytes
+	}
 }
 
 // take takes over what came of the element that is next.
 func (h *history) take(e *element, rest []byte) {
 	start := h.size - len(rest)
+	h.Pass(e.size)
 	for i := range e.blocks {
 		of := &e.blocks[i]
 		block := moved(of.Block, start)
@@ -150,7 +153,6 @@ func (h *history) take(e *element, rest []byte) {
 		h.Declare(d)
 	}
 	h.called = append(h.called, e.called...)
-	h.Pass(e.size)
 }
 
 // read reads the element that is next, and returns what came of it.
@@ -167,6 +169,7 @@ func (h *history) read(read func()) *element {
 		size: len(raw), sum: h.x.Memory.Sum(raw),
 		tools: clone(h.LLM.Tools[tools:]), named: clone(h.named[named:]), declarations: clone(h.LLM.Declarations[declarations:]), called: clone(h.called[called:]),
 	}
+	e.blocks = make([]remembered, 0, len(h.Blocks)-blocks)
 	for i := range h.Blocks[blocks:] {
 		b := &h.Blocks[blocks+i]
 		b.Sum = h.x.Memory.Sum(b.Data.Bytes())
@@ -219,13 +222,13 @@ func (e *element) takes() int {
 	n := leastElement
 	for i := range e.blocks {
 		b := &e.blocks[i]
-		n += 300 + len(b.Pointer) + len(b.Name) + len(b.CallID)
+		n += 300 + len(b.Role) + len(b.MediaType) + len(b.Pointer) + len(b.Name) + len(b.CallID)
 	}
 	for _, t := range append(e.tools[:len(e.tools):len(e.tools)], e.named...) {
 		n += 60 + len(t.Name) + len(t.Type) + len(t.Pointer)
 	}
 	for _, d := range e.declarations {
-		n += 200 + len(d.Name) + len(d.URL)
+		n += 200 + len(d.Name) + len(d.URL) + len(d.Connector) + len(d.Pointer)
 		for _, t := range d.Tools {
 			n += 20 + len(t)
 		}
@@ -241,15 +244,11 @@ func (h *history) keep() {
 	if !h.fresh && h.known == 0 && len(h.now.elements) == len(h.lists[0].elements) {
 		return
 	}
-	lists := []*list{h.now}
+	lists, size := []*list{h.now}, h.now.size
 	for i, l := range h.lists {
-		if i != h.known && len(lists) < maxLists {
-			lists = append(lists, l)
+		if i != h.known && len(lists) < maxLists && size+l.size <= maxBytes {
+			lists, size = append(lists, l), size+l.size
 		}
-	}
-	size := 0
-	for _, l := range lists {
-		size += l.size
 	}
 	h.x.Memory.Remember(h.key, lists, size)
 }

@@ -11,6 +11,9 @@ import (
 	"bartizan/filters/recall"
 )
 
+// large is an element of which more comes than is remembered of a list.
+const large = "L"
+
 // ask reads a list of texts as x, and returns what it says and which elements were read for it.
 func ask(t *testing.T, x filters.Exchange, elements ...string) (said, read string) {
 	t.Helper()
@@ -23,7 +26,11 @@ func ask(t *testing.T, x filters.Exchange, elements ...string) (said, read strin
 		for range b.Object() {
 			b.AddText(filters.Block{Origin: filters.OriginUser})
 		}
-		word, _, _ := bytes.Cut(b.Blocks[len(b.Blocks)-1].Data.Bytes(), []byte(" "))
+		at := &b.Blocks[len(b.Blocks)-1]
+		word, _, _ := bytes.Cut(at.Data.Bytes(), []byte(" "))
+		if string(word) == large {
+			at.Name = strings.Repeat("n", 5<<20)
+		}
 		read += string(word)
 	})
 	if err := b.End(); err != nil || n != len(elements) || len(b.Blocks) != n {
@@ -68,6 +75,82 @@ func TestEach(t *testing.T) {
 		said, read := ask(t, step.x, strings.Split(step.elements, "")...)
 		if said != step.elements || read != step.read {
 			t.Errorf("%s: %s was read of %s, want %s of %s", step.name, read, said, step.read, step.elements)
+		}
+	}
+}
+
+// TestEachLarge: behind what takes too much room nothing is remembered, least of all at another place.
+func TestEachLarge(t *testing.T) {
+	x := filters.Exchange{Memory: recall.New(recall.DefaultLimit)}
+	for _, step := range []struct{ elements, read string }{
+		{"abcd", "abcd"},
+		{"aLCd", "LC"},
+		{"aLd", "d"},
+	} {
+		said, read := ask(t, x, strings.Split(step.elements, "")...)
+		if said != step.elements || read != step.read {
+			t.Errorf("%s was read of %s, want %s of %s", read, said, step.read, step.elements)
+		}
+	}
+}
+
+// TestEachAtOnce: whoever reads beside others, and while the memory forgets, reads what stands there.
+func TestEachAtOnce(t *testing.T) {
+	x := filters.Exchange{Memory: recall.New(128 << 10)}
+	for reader := range 8 {
+		t.Run(fmt.Sprint(reader), func(t *testing.T) {
+			t.Parallel()
+			for turn := range 24 {
+				elements := strings.Split("abcdefghijklmnopqrstuvwxyz"[:turn+2], "")
+				elements[turn] = fmt.Sprint("of", reader%2)
+				elements[0] = fmt.Sprint("begin", turn%5)
+				if said, _ := ask(t, x, elements...); said != strings.Join(elements, "") {
+					t.Errorf("turn %d: %s was read of %v", turn, said, elements)
+				}
+			}
+		})
+	}
+}
+
+// counted is a memory that tells how many bytes it was told to keep.
+type counted struct {
+	*recall.Memory
+	bytes int
+}
+
+func (c *counted) Remember(key filters.Sum, value any, bytes int) {
+	c.bytes = bytes
+	c.Memory.Remember(key, value, bytes)
+}
+
+// TestEachCounts: all that a client can make long counts, and lists that begin alike have one room together.
+func TestEachCounts(t *testing.T) {
+	const long = 2 << 20
+	text := strings.Repeat("x", long)
+	for name, add := range map[string]func(b *request.Builder){
+		"role":                     func(b *request.Builder) { b.Add(filters.Block{Role: text}) },
+		"media type":               func(b *request.Builder) { b.Add(filters.Block{MediaType: text}) },
+		"pointer":                  func(b *request.Builder) { b.Add(filters.Block{Pointer: text}) },
+		"id of a call":             func(b *request.Builder) { b.Called(text, "tool") },
+		"tool":                     func(b *request.Builder) { b.Tool(filters.Tool{Type: text}) },
+		"named tool":               func(b *request.Builder) { b.Named(filters.Tool{Name: text}) },
+		"connector":                func(b *request.Builder) { b.Declare(filters.Declaration{Connector: text}) },
+		"pointer of a declaration": func(b *request.Builder) { b.Declare(filters.Declaration{Pointer: text}) },
+	} {
+		memory := &counted{Memory: recall.New(recall.DefaultLimit)}
+		x := filters.Exchange{Memory: memory}
+		for turn := range 8 {
+			b := request.New(&x, fmt.Appendf(nil, `[{"text": "%s%d"}]`, strings.Repeat("-", 16<<10), turn))
+			b.Each(func() {
+				start := b.Mark()
+				b.Skip()
+				if add(b); len(b.Blocks) > 0 {
+					b.Blocks[0].Start, b.Blocks[0].End = start, start
+				}
+			})
+			if memory.bytes < long || memory.bytes > 3*long {
+				t.Errorf("%s: %d bytes are remembered", name, memory.bytes)
+			}
 		}
 	}
 }
