@@ -228,25 +228,14 @@ func (c *upCmd) announce(listeners map[string]string, first *xds.Loaded, missing
 	for _, m := range missing {
 		fmt.Printf("\n  Warning: no credential %s, so its upstream refuses every call: set %s and start again.\n", m.Name, m.Variable)
 	}
-	command, state, edit := os.Args[0], "", "edit and commit"
+	command, state, edit := os.Args[0], c.StateFlag(), "edit and commit"
 	if strings.HasPrefix(first.Commit, "dir-") {
 		edit = "edit the files"
-	}
-	if c.State != defaultState() {
-		state = " --state " + c.State
 	}
 	fmt.Printf("\n  virtual keys    those of the Gateway; one more: %s key new --user you@example.com --group developers\n", command)
 	fmt.Printf("  rules           %s; in force within %s. Before: %s check --policies %s\n", edit, c.Poll, command, c.Policies)
 	fmt.Printf("  decisions       %s tail%s\n  state, proof    %[1]s status%[2]s    %[1]s verify%[2]s\n\n  Ctrl-C ends it.\n\n", command, state)
 	return c.Publish(listeners, first.Commit)
-}
-
-// defaultState is the state folder of commands without --state.
-func defaultState() string {
-	if named := os.Getenv("BARTIZAN_STATE"); named != "" {
-		return kong.ExpandPath(named)
-	}
-	return kong.ExpandPath(".bartizan/state")
 }
 
 type versionCmd struct{}

@@ -5,17 +5,27 @@
 package state
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sys/unix"
 )
 
 // Folder is the flag that names it.
 type Folder struct {
 	State string `type:"path" default:".bartizan/state" env:"BARTIZAN_STATE" help:"Folder for records, provider credentials and sockets."`
+}
+
+// StateFlag is what other commands have to be told to find the folder, with a space before it; nothing where they find it by themselves.
+func (f Folder) StateFlag() string {
+	if f.State == kong.ExpandPath(cmp.Or(os.Getenv("BARTIZAN_STATE"), ".bartizan/state")) {
+		return ""
+	}
+	return " --state " + f.State
 }
 
 // Socket is the path of a Unix socket.

@@ -5,8 +5,33 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"bartizan/envoy/state"
 )
+
+// TestStateFlag: a command that is given the flag, or nothing where there is none, finds the folder.
+func TestStateFlag(t *testing.T) {
+	for _, named := range []string{"", "named", "~/named"} {
+		if t.Setenv("BARTIZAN_STATE", named); named == "" {
+			os.Unsetenv("BARTIZAN_STATE")
+		}
+		for _, args := range [][]string{nil, {"--state", "given"}} {
+			var folder state.Folder
+			parser, err := kong.New(&folder)
+			if err == nil {
+				_, err = parser.Parse(args)
+			}
+			want := ""
+			if args != nil {
+				want = " --state " + folder.State
+			}
+			if got := folder.StateFlag(); got != want || err != nil {
+				t.Errorf("BARTIZAN_STATE=%s, %q: %q, error %v", named, args, got, err)
+			}
+		}
+	}
+}
 
 // TestOneGateway: a folder is one gateway's, and says where it serves for as long as that runs.
 func TestOneGateway(t *testing.T) {
