@@ -39,7 +39,7 @@ test: ## All tests: unit with the race detector, golden transcripts, end to end 
 	$(GO) -C test/chart test -count=1 ./...
 
 .PHONY: test-agents
-test-agents: ## Claude Code, Codex and Gemini CLI, headless, with their models and tools behind the gateway (needs npm, Linux x86-64)
+test-agents: ## Claude Code (on Bedrock too), Codex and Gemini CLI, headless, with their models and tools behind the gateway (needs npm, Linux x86-64)
 	$(GO) run ./test/agents
 
 .PHONY: test-conformance

@@ -151,6 +151,7 @@ const (
 	ClassCheck      = "check"      // may this be done: the agent asks a second model
 	ClassRouter     = "router"     // which model is to answer
 	ClassSearch     = "search"     // a search of the web by the provider's tool
+	ClassProbe      = "probe"      // whether a model answers: no turn
 	ClassCount      = "count"      // of tokens: no turn
 )
 

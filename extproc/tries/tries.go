@@ -12,6 +12,7 @@ package tries
 import (
 	"container/list"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,7 +97,7 @@ func (t *Table) forget(e *list.Element) {
 
 // turnOf is a digest of who asks what: of the conversation, without what clients change around it.
 func (t *Table) turnOf(x *filters.Exchange) Turn {
-	if x.LLM == nil || !x.Identity.Known() || x.Claimed.Class == filters.ClassCount || x.Claimed.Class == "" {
+	if x.LLM == nil || !x.Identity.Known() || slices.Contains([]string{"", filters.ClassCount, filters.ClassProbe}, x.Claimed.Class) {
 		return 0
 	}
 	var h maphash.Hash

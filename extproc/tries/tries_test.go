@@ -59,6 +59,7 @@ func TestOtherTurns(t *testing.T) {
 	}
 	for name, change := range map[string]func(*filters.Exchange){
 		"nobody":          func(x *filters.Exchange) { x.Identity = filters.Identity{} },
+		"a probe":         func(x *filters.Exchange) { x.Claimed.Class = filters.ClassProbe },
 		"tokens counted":  func(x *filters.Exchange) { x.Claimed.Class = filters.ClassCount },
 		"a file":          func(x *filters.Exchange) { x.Claimed.Class = "" },
 		"no conversation": func(x *filters.Exchange) { x.Blocks = x.Blocks[1:] },

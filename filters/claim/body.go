@@ -163,6 +163,8 @@ func class(x *filters.Exchange, said Said) string {
 		return filters.ClassRouter
 	case c.Client == claudeCode && len(tools) == 1 && strings.HasPrefix(tools[0].Type, "web_search_"):
 		return filters.ClassSearch
+	case x.LLM.MaxTokens == 1 && len(tools) == 0: // as Claude Code on Bedrock asks several models at once
+		return filters.ClassProbe
 	case c.Agent != "", c.AgentType != "", subagent(x.Blocks):
 		return filters.ClassSubagent
 	default:

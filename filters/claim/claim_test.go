@@ -87,6 +87,9 @@ func TestBody(t *testing.T) {
 			Origin: filters.OriginUser, Pointer: "/messages/2/content", Data: filters.Plain("Your task is to create a detailed summary of the conversation so far, …"),
 		}), want: filters.Claimed{Turn: 2, Class: "compaction", ClassDerived: true}},
 		"count, whatever the header says": {before: filters.Claimed{Class: "main"}, llm: filters.LLM{Operation: "count_tokens"}, want: filters.Claimed{Class: "count"}},
+		"probe": {before: claude, llm: filters.LLM{MaxTokens: 1}, blocks: user, want: filters.Claimed{
+			Client: "claude-cli", Turn: 1, Class: "probe", ClassDerived: true,
+		}},
 		"codex": {said: Said{CacheKey: "t1", codex: codex{prompt: "7"}}, want: filters.Claimed{
 			Session: "t1", Prompt: "7", Class: "main", ClassDerived: true,
 		}},

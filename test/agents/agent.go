@@ -27,9 +27,9 @@ const turn = 2 * time.Minute
 
 func agents(modules string) []agent {
 	bin := func(name string) string { return filepath.Join(modules, ".bin", name) }
-	return []agent{
-		{
-			name: "Claude Code", asks: 1, sessions: true,
+	claude := func(name string, access func(w *world) []string) agent {
+		return agent{
+			name: name, asks: 1, sessions: true,
 			tool: func(server, tool string) string { return "mcp__" + server + "__" + tool },
 			prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
 				config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{server: map[string]any{
@@ -40,13 +40,20 @@ func agents(modules string) []agent {
 				if again {
 					args = append(args, "--continue")
 				}
-				return bin("claude"), args,
-					[]string{
-						"ANTHROPIC_BASE_URL=" + w.fleet.URL + "/anthropic", "ANTHROPIC_AUTH_TOKEN=" + virtualKey, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
-						"DISABLE_AUTOUPDATER=1", "CLAUDE_CONFIG_DIR=" + filepath.Join(home, ".claude"),
-					}, err
+				return bin("claude"), args, append(access(w),
+					"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1", "CLAUDE_CONFIG_DIR="+filepath.Join(home, ".claude")), err
 			},
-		},
+		}
+	}
+	return []agent{
+		claude("Claude Code", func(w *world) []string {
+			return []string{"ANTHROPIC_BASE_URL=" + w.fleet.URL + "/anthropic", "ANTHROPIC_AUTH_TOKEN=" + virtualKey}
+		}),
+		claude("Claude Code on Bedrock", func(w *world) []string {
+			return []string{
+				"CLAUDE_CODE_USE_BEDROCK=1", "AWS_REGION=eu-west-1", "ANTHROPIC_BEDROCK_BASE_URL=" + w.fleet.URL + "/bedrock", "AWS_BEARER_TOKEN_BEDROCK=" + virtualKey,
+			}
+		}),
 		{
 			name: "Codex", asks: 1, sessions: true,
 			tool: func(server, tool string) string { return "mcp__" + server + "/" + tool },

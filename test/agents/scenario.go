@@ -86,7 +86,7 @@ func (w *world) goOn(ctx context.Context, a agent, s scenario, home string) erro
 	before := w.fleet.Records.All()
 	seen, session := len(before), ""
 	for _, e := range before {
-		if e.Own().Surface == "llm" {
+		if ofModel(e) {
 			session = e.Own().Claimed.Session
 		}
 	}
@@ -98,7 +98,7 @@ func (w *world) goOn(ctx context.Context, a agent, s scenario, home string) erro
 		return fmt.Errorf("the second turn: %w", err)
 	}
 	for _, e := range w.fleet.Records.All()[seen:] {
-		if c := e.Own().Claimed; e.Own().Surface == "llm" && c.Class == "main" && (c.Turn != 2 || a.sessions && c.Session != session) {
+		if c := e.Own().Claimed; ofModel(e) && c.Class == "main" && (c.Turn != 2 || a.sessions && c.Session != session) {
 			return fmt.Errorf("the second turn of session %s is recorded as: %+v", session, c)
 		}
 	}
@@ -112,7 +112,7 @@ func (w *world) attributed(ctx context.Context, a agent, seen, least int) error 
 	defer cancel()
 	n, asked := 0, 0
 	_, err := w.fleet.Records.Wait(ctx, func(e tail.Event) bool {
-		if n++; n > seen && e.Own().Surface == "llm" {
+		if n++; n > seen && ofModel(e) {
 			asked++
 		}
 		return asked == least
@@ -123,7 +123,7 @@ func (w *world) attributed(ctx context.Context, a agent, seen, least int) error 
 	for _, e := range w.fleet.Records.All()[seen:] {
 		own := e.Own()
 		switch c := own.Claimed; {
-		case own.Surface != "llm":
+		case !ofModel(e):
 		case own.Try != 1:
 			return fmt.Errorf("a request to a model is try %d of its turn", own.Try)
 		case c.Client == "" || c.Class == "" || a.sessions && c.Session == "":
@@ -135,13 +135,19 @@ func (w *world) attributed(ctx context.Context, a agent, seen, least int) error 
 	return nil
 }
 
+// ofModel tells whether a record is of a request to a model in a conversation. On Bedrock Claude Code asks first for inference profiles, which
+// are of another API and no operation here, and probes some models.
+func ofModel(e tail.Event) bool {
+	return e.Own().Surface == "llm" && e.StatusCode != "unknown" && e.Own().Claimed.Class != "probe"
+}
+
 // calls waits for the scenario's call, and returns it with all that are like it.
 func (w *world) calls(ctx context.Context, s scenario, seen int) ([]tail.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	like := func(e tail.Event) bool {
 		if s.model {
-			return e.Own().Surface == "llm" && e.Own().Outcome != "allow"
+			return ofModel(e) && e.Own().Outcome != "allow"
 		}
 		return e.Own().MCP.Tool == s.tool
 	}

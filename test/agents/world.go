@@ -29,10 +29,10 @@ const (
 
 // world is the gateway, the fake models and the MCP servers.
 type world struct {
-	folder                       string
-	anthropic, responses, gemini *fake.Vendor
-	sessions, stateless          *fake.MCP
-	fleet                        *env.Fleet
+	folder                                string
+	anthropic, responses, gemini, bedrock *fake.Vendor
+	sessions, stateless                   *fake.MCP
+	fleet                                 *env.Fleet
 }
 
 func newWorld(ctx context.Context) (*world, error) {
@@ -55,6 +55,9 @@ func (w *world) start(ctx context.Context) (err error) {
 		return err
 	}
 	if w.gemini, err = fake.StartGemini(ctx, options); err != nil {
+		return err
+	}
+	if w.bedrock, err = fake.StartBedrock(ctx, options); err != nil {
 		return err
 	}
 	if w.sessions, err = fake.StartMCP(ctx, fake.MCPOptions{Token: mcpToken, Result: result}); err != nil {
@@ -117,6 +120,16 @@ spec:
   prices: { models: [{ model: "*", input: 1, output: 1 }] }
 ---
 apiVersion: bartizan/v1
+kind: Provider
+metadata: { name: bedrock }
+spec:
+  dialect: bedrock
+  url: %q
+  operations: [converse, converse-stream, invoke, invoke-with-response-stream, count-tokens]
+  credential: { secret: vendor }
+  prices: { models: [{ model: "*", input: 1, output: 1 }] }
+---
+apiVersion: bartizan/v1
 kind: McpServer
 metadata: { name: sessions }
 spec: { url: %q, credential: { secret: mcp }, tools: [{ name: query_sales, annotations: { readOnlyHint: true } }] }
@@ -143,7 +156,7 @@ spec:
   rules:
     - { name: read-only, on: [tools/call], expression: "!mcp.tool.annotations.readOnlyHint", action: deny, reason: %q }
     - { name: poison, expression: "block.origin == 'tool_result' && block.text.contains('IGNORE ALL PREVIOUS')", action: quarantine, reason: %q }
-`, sha256.Sum256([]byte(virtualKey)), w.anthropic.URL(), w.responses.URL(), w.gemini.URL(), w.sessions.URL()+fake.MCPPath, w.stateless.URL()+fake.MCPPath,
+`, sha256.Sum256([]byte(virtualKey)), w.anthropic.URL(), w.responses.URL(), w.gemini.URL(), w.bedrock.URL(), w.sessions.URL()+fake.MCPPath, w.stateless.URL()+fake.MCPPath,
 		prompted, unasked, reason, poisoned)
 }
 
