@@ -33,7 +33,11 @@ var _ filters.Codec = Codec{}
 
 // Response reads the answer to x. Response.Complete is set by the finish of every candidate, or by the end of a JSON body.
 func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
-	return answer.New(x, judge, &reading{x: x, list: asList(x) && x.Response.MediaType == "application/json"})
+	r := &reading{x: x, list: asList(x) && x.Response.MediaType == "application/json", taken: taken{most: maxPieces}}
+	if judge == nil {
+		r.taken.most = maxUnjudged
+	}
+	return answer.New(x, judge, r)
 }
 
 // Treat edits texts and JSON, and puts a text in the place of images, documents and files: within what a function answers, where no part

@@ -216,8 +216,7 @@ func TestTorn(t *testing.T) {
 
 // TestManyCandidates: what calls in pieces take is bounded for all candidates together.
 func TestManyCandidates(t *testing.T) {
-	var r reading
-	r.x = new(filters.Exchange)
+	r := reading{x: new(filters.Exchange), taken: taken{most: maxPieces}}
 	path := "$" + strings.Repeat(".a", maxSteps-1)
 	for i := range 64 {
 		one := said{candidate: int64(i), flow: running, part: answer.Part{Sealed: true}, isCall: true, call: filters.ToolCall{Name: "sh"}}
@@ -231,6 +230,24 @@ func TestManyCandidates(t *testing.T) {
 		}
 	}
 	t.Errorf("%d values are kept", r.taken.values)
+}
+
+// TestLargePieces: where nobody judges, a call in pieces passes in any size, and takes little memory.
+func TestLargePieces(t *testing.T) {
+	call := `{"functionCall":{"name":"sh","partialArgs":[{"jsonPath":"$.c","stringValue":"` + strings.Repeat("a", maxUnjudged) + `"}]}}`
+	for _, judge := range []filters.AnswerJudge{rules{}, nil} {
+		x := &filters.Exchange{Response: filters.Response{Status: 200, MediaType: "application/json"}}
+		r, err := Codec{}.Response(x, judge)
+		if err == nil {
+			_, err = r.Write([]byte(say(call, stop)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = r.Close(); err != nil || (x.Response.ToolCalls[0].Arguments == filters.Digest{}) != (judge == nil) {
+			t.Errorf("judged %t: error %v, %+v", judge != nil, err, x.Response.ToolCalls)
+		}
+	}
 }
 
 // TestUnclear: a call that two clients could take for two calls does not pass where rules look; where none does, nothing is held against it.

@@ -14,13 +14,15 @@ import (
 
 // Limits of arguments that come in pieces.
 const (
-	maxPieces = answer.MaxHeld // bytes of all pieces of an answer
-	maxValues = 1 << 16        // of all arguments of an answer, those around others included
-	maxSteps  = 64             // of a path
+	maxPieces   = answer.MaxHeld // bytes of all pieces of an answer
+	maxUnjudged = 1 << 20        // the same where nobody judges: beyond it arguments have no digest
+	maxValues   = 1 << 16        // of all arguments of an answer, those around others included
+	maxSteps    = 64             // of a path
 )
 
-// taken is what the arguments of an answer's calls have taken so far: candidates beside one another are bounded together.
-type taken struct{ bytes, values int }
+// taken is what the arguments of an answer's calls have taken so far, and how many bytes at most they may: candidates beside one another are bounded
+// together.
+type taken struct{ bytes, most, values int }
 
 // pieces are the arguments of a call that come one by one: each a part of partialArgs, with the path of its place (RFC 9535, of names and indices).
 type pieces struct {
@@ -41,7 +43,7 @@ type value struct {
 // add takes a list of pieces.
 func (p *pieces) add(list []byte) {
 	p.taken.bytes += len(list)
-	if p.err == nil && p.taken.bytes > maxPieces {
+	if p.err == nil && p.taken.bytes > p.taken.most {
 		p.err = errLarge
 	}
 	d := strictjson.New(list)

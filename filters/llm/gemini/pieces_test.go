@@ -44,7 +44,7 @@ func TestPieces(t *testing.T) {
 		{"deep", "path", []string{`[` + text("$"+strings.Repeat(".a", maxSteps+1), "a") + `]`}},
 		{"unfinished", "path", []string{`[` + text("$['c", "a") + `]`}},
 	} {
-		p := pieces{taken: new(taken)}
+		p := pieces{taken: &taken{most: maxPieces}}
 		for _, list := range c.in {
 			p.add([]byte(list))
 		}
