@@ -11,6 +11,7 @@
 package responses
 
 import (
+	"net/url"
 	"strings"
 
 	"bartizan/filters"
@@ -34,8 +35,14 @@ func (Codec) Treat(x *filters.Exchange, body []byte, treatments []filters.Treatm
 	})
 }
 
-// Response reads the answer to x. One that was kept (responses.retrieve, responses.cancel) counts no tokens: it may be fetched many times.
+// Response reads the answer to x. One that was kept (responses.retrieve, responses.cancel) counts no tokens: it may be fetched many times. Its stream
+// from the middle is not judged, since it may begin within a word.
 func (Codec) Response(x *filters.Exchange, judge filters.AnswerJudge) (filters.ResponseReader, error) {
 	kept := strings.HasSuffix(x.Route.Operation, ".retrieve") || strings.HasSuffix(x.Route.Operation, ".cancel")
+	if kept && judge != nil && x.Response.MediaType == "text/event-stream" {
+		if asked, err := url.ParseQuery(x.Request.Query); err != nil || asked.Has("starting_after") {
+			return nil, &filters.BodyError{Kind: filters.RefusedUpstream, Message: "an answer that begins behind starting_after cannot be judged: ask for all of it"}
+		}
+	}
 	return answer.New(x, judge, &reading{x: x, kept: kept})
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"testing"
 
+	"bartizan/filters"
 	"bartizan/filters/llm/internal/codectest"
 	"bartizan/filters/sse"
 )
@@ -16,6 +18,40 @@ func TestCodec(t *testing.T) { codectest.Suite{Codec: Codec{}, Judged: true, Che
 func FuzzRequest(f *testing.F) { codectest.FuzzRequest(f, Codec{}) }
 
 func FuzzAnswer(f *testing.F) { codectest.FuzzAnswer(f, Codec{}) }
+
+// masking stands for a rule that masks keys.
+type masking struct{}
+
+func (masking) Expect(*filters.Exchange, *filters.Block) filters.Outlook {
+	return filters.Outlook{Masks: []*regexp.Regexp{regexp.MustCompile("AKIA[0-9]{4}")}}
+}
+
+func (masking) Judge(*filters.Exchange, filters.AnswerStage, []filters.Block) filters.Decision {
+	return filters.Decision{}
+}
+
+// TestFromTheMiddle: a stored answer cannot be fetched in two halves of a word.
+func TestFromTheMiddle(t *testing.T) {
+	const half = `data: {"type":"response.output_text.delta","sequence_number":8,"output_index":0,"content_index":0,"delta":"1234"}` + "\n\n"
+	for query, refused := range map[string]bool{
+		"stream=true": false, "stream=true&starting_after=7": true, "stream=true&starting%5fafter=7": true, "stream=true;starting_after=7": true,
+	} {
+		for _, judge := range []filters.AnswerJudge{masking{}, nil} {
+			x := &filters.Exchange{Route: filters.Route{Operation: "responses.retrieve"}, Request: filters.Request{Query: query}}
+			x.Response = filters.Response{Status: 200, MediaType: "text/event-stream"}
+			r, err := Codec{}.Response(x, judge)
+			if kind := filters.AsRefusal(err, "").Kind; err != nil && kind != filters.RefusedUpstream || (err != nil) != (refused && judge != nil) {
+				t.Errorf("%s, judged %t: %v", query, judge != nil, err)
+			}
+			if err != nil {
+				continue
+			}
+			if passed, err := r.Write([]byte(half)); err != nil || string(passed) != half {
+				t.Errorf("%s, judged %t: %q, error %v", query, judge != nil, passed, err)
+			}
+		}
+	}
+}
 
 // told is what a client has put together of a stream.
 type told struct {
