@@ -2,11 +2,13 @@ package resource
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"bartizan/filters"
 	"bartizan/filters/redact"
-	"bartizan/filters/strictjson"
 )
 
 // MaxHeld is how much of an answer that rules read is held, in bytes.
@@ -126,28 +128,27 @@ func (h *held) blocks() ([]filters.Block, error) {
 		}
 		return r.Blocks, nil
 	}
-	if found, ok := h.lines(role); ok {
-		return found, nil
+	if found, err := h.lines(role); found != nil || err != nil {
+		return found, err
 	}
 	return []filters.Block{{
 		Role: "assistant", Origin: filters.OriginDocument, MediaType: h.x.Response.MediaType, Data: filters.Plain(h.body), End: len(h.body), Raw: true,
 	}}, nil
 }
 
-// lines says no to what is not JSON in every line.
-func (h *held) lines(block filters.Block) ([]filters.Block, bool) {
+// lines are the blocks of JSON Lines; none of what is not JSON in every line. What only others would read as such is refused.
+func (h *held) lines(block filters.Block) ([]filters.Block, error) {
 	all := newPartsReader(h.codec, h.x)
 	at, n := 0, 0
+	var fault error
 	for line := range bytes.Lines(h.body) {
-		if len(bytes.TrimSpace(line)) > 0 {
-			if line[0] != '{' || strictjson.Validate(line) != nil {
-				return nil, false
+		if text := bytes.TrimSpace(line); len(text) > 0 {
+			if text[0] != '{' || !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+				return nil, nil
 			}
 			r := newReader(h.codec, h.x, line)
 			r.value(block)
-			if r.End() != nil {
-				return nil, false
-			}
+			fault = cmp.Or(fault, r.End())
 			for _, b := range r.Blocks {
 				all.Add(place{at, "/" + strconv.Itoa(n)}.move(b))
 			}
@@ -155,5 +156,8 @@ func (h *held) lines(block filters.Block) ([]filters.Block, bool) {
 		}
 		at += len(line)
 	}
-	return all.Blocks, n > 0 && all.Err() == nil
+	if fault = cmp.Or(fault, all.Err()); fault != nil {
+		return nil, unjudged(fault.Error())
+	}
+	return all.Blocks, nil
 }

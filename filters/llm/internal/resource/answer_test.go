@@ -70,6 +70,9 @@ func TestAnswers(t *testing.T) {
 		{"an empty file", "files.content", "text/plain", "", 0, "", ""},
 		{"results", "messages.batches.results", "application/x-jsonl", results[:strings.IndexByte(results, '\n')+1], 2, "{\"custom_id\":\"c1\",\"result\":{\"text\":\"a [redacted]\"}}\n", ""},
 		{"results, denied", "messages.batches.results", "application/x-jsonl", results, 3, "", filters.RefusedByPolicy},
+		{"results, too deep", "messages.batches.results", "application/x-jsonl", `{"a":` + strings.Repeat("[", 70) + `"\u0046ORBIDDEN"` + strings.Repeat("]", 70) + "}\n", 0, "", filters.RefusedUpstream},
+		{"results, twice", "files.content", "application/octet-stream", results[:strings.IndexByte(results, '\n')+1] + `{"a":"\u0046ORBIDDEN","a":1}`, 0, "", filters.RefusedUpstream},
+		{"no results", "files.content", "text/plain", "{% one %}\n{\"a\":1}\n", 1, "", ""},
 		{"a stream", "batches.retrieve", "text/event-stream", "data: {}\n\n", 0, "", filters.RefusedUpstream},
 	} {
 		t.Run(c.name, func(t *testing.T) {
