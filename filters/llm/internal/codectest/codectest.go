@@ -38,6 +38,7 @@ type Suite struct {
 func (s Suite) Run(t *testing.T) {
 	t.Run("requests", s.requests)
 	t.Run("remembered", s.remembered)
+	t.Run("mixed", s.mixed)
 	t.Run("forgets", s.forgets)
 	t.Run("treatments", s.treatments)
 	t.Run("answers", s.answers)

@@ -5,9 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,6 +64,51 @@ func (s Suite) remembered(t *testing.T) {
 	for file, body := range s.samples(t, "requests") {
 		t.Run(filepath.Base(file), func(t *testing.T) { s.readAgain(t, recall.New(recall.DefaultLimit), body) })
 	}
+}
+
+// mixed checks the same of conversations that are made of the elements of all samples, in any order: what comes of one must depend on no
+// other.
+func (s Suite) mixed(t *testing.T) {
+	bodies, pool := s.elements(t)
+	memory, random := recall.New(recall.DefaultLimit), rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in every run
+	blanks := append([]byte("[{"), bytes.Repeat([]byte{' '}, 1<<10)...)            // lists that begin alike
+	for range 300 {
+		body := bodies[random.IntN(len(bodies))]
+		var members [][]byte
+		for _, name := range slices.Sorted(maps.Keys(body)) {
+			value := body[name]
+			if of := pool[name]; len(of) > 0 {
+				list := [][]byte{of[random.IntN(min(len(of), 4))]}
+				for range random.IntN(8) {
+					list = append(list, of[random.IntN(len(of))])
+				}
+				value = bytes.Replace(fmt.Appendf(nil, "[%s]", bytes.Join(list, []byte(","))), []byte("[{"), blanks, 1)
+			}
+			members = append(members, fmt.Appendf(nil, "%q:%s", name, value))
+		}
+		s.readAgain(t, memory, fmt.Appendf(nil, "{%s}", bytes.Join(members, []byte(","))))
+	}
+}
+
+// elements are the samples that are accepted, and the elements of the lists of a conversation in all of them, by the name of the list.
+func (s Suite) elements(t *testing.T) (bodies []map[string]json.RawMessage, pool map[string][][]byte) {
+	samples := s.samples(t, "requests")
+	pool = map[string][][]byte{}
+	for _, file := range slices.Sorted(maps.Keys(samples)) {
+		var body map[string]json.RawMessage
+		if s.Codec.DecodeRequest(s.exchange(), samples[file]) != nil || json.Unmarshal(samples[file], &body) != nil {
+			continue
+		}
+		bodies = append(bodies, body)
+		for _, name := range [...]string{"messages", "input", "contents", "tools"} {
+			var elements []json.RawMessage
+			_ = json.Unmarshal(body[name], &elements) // a text is none
+			for _, e := range elements {
+				pool[name] = append(pool[name], e)
+			}
+		}
+	}
+	return bodies, pool
 }
 
 // readAgain reads a body without a memory, and twice with one.
