@@ -179,7 +179,9 @@ func (h *history) read(read func()) *element {
 		}
 		e.blocks = append(e.blocks, of)
 	}
-	e.bytes = e.takes()
+	if e.bytes = e.takes(); e.bytes > maxBytes { // it would leave no room for the others
+		return &element{bytes: leastElement}
+	}
 	return e
 }
 

@@ -11,8 +11,8 @@ import (
 	"bartizan/filters/recall"
 )
 
-// large is an element of which more comes than is remembered of a list.
-const large = "L"
+// large are elements of which so many bytes come.
+var large = map[string]int{"L": 3 << 20, "M": 3 << 20, "H": 9 << 20}
 
 // ask reads a list of texts as x, and returns what it says and which elements were read for it.
 func ask(t *testing.T, x filters.Exchange, elements ...string) (said, read string) {
@@ -28,9 +28,7 @@ func ask(t *testing.T, x filters.Exchange, elements ...string) (said, read strin
 		}
 		at := &b.Blocks[len(b.Blocks)-1]
 		word, _, _ := bytes.Cut(at.Data.Bytes(), []byte(" "))
-		if string(word) == large {
-			at.Name = strings.Repeat("n", 5<<20)
-		}
+		at.Name = strings.Repeat("n", large[string(word)])
 		read += string(word)
 	})
 	if err := b.End(); err != nil || n != len(elements) || len(b.Blocks) != n {
@@ -79,13 +77,16 @@ func TestEach(t *testing.T) {
 	}
 }
 
-// TestEachLarge: behind what takes too much room nothing is remembered, least of all at another place.
+// TestEachLarge: behind what takes too much room nothing is remembered, least of all at another place; what would take all of it alone is
+// read every time.
 func TestEachLarge(t *testing.T) {
 	x := filters.Exchange{Memory: recall.New(recall.DefaultLimit)}
 	for _, step := range []struct{ elements, read string }{
-		{"abcd", "abcd"},
-		{"aLCd", "LC"},
-		{"aLd", "d"},
+		{"abcde", "abcde"},
+		{"aLMDe", "LMD"},
+		{"aLMe", "e"},
+		{"aHcd", "Hcd"},
+		{"aHcde", "He"},
 	} {
 		said, read := ask(t, x, strings.Split(step.elements, "")...)
 		if said != step.elements || read != step.read {
