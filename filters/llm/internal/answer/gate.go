@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"slices"
 	"strconv"
 
 	"bartizan/filters"
@@ -204,7 +205,7 @@ func (g *gate) close(p *part) error {
 	g.held -= len(p.content)
 	p.content = nil
 	switch {
-	case !p.hold && (d.Action >= filters.ActionDeny || len(d.Treatments) > 0 && d.Treatments[0].Action == filters.ActionQuarantine):
+	case !p.hold && (d.Action >= filters.ActionDeny || slices.ContainsFunc(d.Treatments, p.unforeseen)):
 		return &filters.DeniedError{Verdict: *d.Deciding} // a failure: what could be known before it came was not held
 	case p.masker != nil:
 		return maskError(p.masker.Close())

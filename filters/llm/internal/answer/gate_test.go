@@ -52,7 +52,7 @@ func (spoken) WriteEvent(dst []byte, e *Event) []byte {
 	return dst
 }
 
-// watch is a judge that holds or masks by what it is given, and denies what says "no".
+// watch is a judge that holds or masks by what it is given, denies what says "no" and masks what says "maybe".
 type watch struct{ filters.Outlook }
 
 func (w watch) Expect(*filters.Exchange, *filters.Block) filters.Outlook { return w.Outlook }
@@ -63,8 +63,16 @@ func (w watch) Judge(_ *filters.Exchange, _ filters.AnswerStage, blocks []filter
 			return filters.Decision{Action: filters.ActionDeny, Deciding: &filters.Verdict{Action: filters.ActionDeny, Reason: "No."}}
 		}
 	}
+	if len(blocks) > 0 && bytes.Contains(blocks[0].Data.Bytes(), []byte("maybe")) {
+		return filters.Decision{
+			Action: filters.ActionRedact, Deciding: &filters.Verdict{Action: filters.ActionRedact},
+			Treatments: []filters.Treatment{{Action: filters.ActionRedact, Masks: []*regexp.Regexp{maybe}}},
+		}
+	}
 	return filters.Decision{}
 }
+
+var maybe = regexp.MustCompile("maybe")
 
 func speak(o filters.Outlook) *stream {
 	x := &filters.Exchange{Response: filters.Response{Status: 200, MediaType: "text/event-stream"}}
@@ -124,6 +132,8 @@ func TestGateRefuses(t *testing.T) {
 		"a repeat before the end":    {filters.Outlook{Content: true}, []string{begin, `{"again":true,"say":"a"}`}, "no end"},
 		"what is known to be denied": {filters.Outlook{Deny: &filters.Verdict{Policy: "p", Rule: "r"}}, []string{begin}, "denied by rule p/r"},
 		"a text that says no":        {filters.Outlook{Content: true, Hold: true}, []string{begin, `{"say":"no","end":true}`}, "denied"},
+		"said, and then masked":      {filters.Outlook{Content: true}, []string{begin, `{"say":"maybe","end":true}`}, "denied"},
+		"masked by less":             {filters.Outlook{Content: true, Masks: []*regexp.Regexp{regexp.MustCompile("x")}}, []string{begin, `{"say":"maybe","end":true}`}, "denied"},
 		"said, and then denied":      {filters.Outlook{Content: true}, []string{begin, `{"say":"no","end":true}`}, "denied"},
 	} {
 		s := speak(c.outlook)

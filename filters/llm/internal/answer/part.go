@@ -3,6 +3,7 @@ package answer
 import (
 	"crypto/sha256"
 	"regexp"
+	"slices"
 
 	"bartizan/filters"
 	"bartizan/filters/redact"
@@ -55,6 +56,11 @@ func digest(b *filters.Block) filters.Digest {
 		}
 	}
 	return sha256.Sum256(b.Data.Bytes())
+}
+
+// unforeseen tells whether a treatment is none that a part which was not held has had.
+func (p *part) unforeseen(t filters.Treatment) bool {
+	return t.Action != filters.ActionRedact || slices.ContainsFunc(t.Masks, func(m *regexp.Regexp) bool { return !slices.Contains(p.masks, m) })
 }
 
 // settle turns the decision about a part that was held into its fate.
