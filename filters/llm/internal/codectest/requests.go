@@ -72,7 +72,7 @@ func (s Suite) mixed(t *testing.T) {
 	bodies, pool := s.elements(t)
 	memory, random := recall.New(recall.DefaultLimit), rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in every run
 	blanks := append([]byte("[{"), bytes.Repeat([]byte{' '}, 1<<10)...)            // lists that begin alike
-	for range 300 {
+	for range 100 {
 		body := bodies[random.IntN(len(bodies))]
 		var members [][]byte
 		for _, name := range slices.Sorted(maps.Keys(body)) {
