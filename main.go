@@ -76,17 +76,20 @@ func main() {
 }
 
 // interruptible returns a context that ends with the first SIGINT or SIGTERM. A second Ctrl-C ends the process at once, and with it
-// Envoy; a further SIGTERM, which a supervisor may send right after a terminal's Ctrl-C, changes nothing. The goroutine lives as long
-// as the process: a signal's disposition cannot be changed without a moment in which that signal kills.
+// Envoy; a SIGTERM, which a supervisor may send right after a terminal's Ctrl-C and which may come before it, is none. The goroutine lives as
+// long as the process: a signal's disposition cannot be changed without a moment in which that signal kills.
 func interruptible() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-signals
-		cancel()
+		ctrlC := 0
 		for s := range signals {
+			cancel()
 			if s == os.Interrupt {
+				ctrlC++
+			}
+			if ctrlC == 2 {
 				os.Exit(exitInterrupted)
 			}
 		}

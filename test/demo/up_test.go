@@ -150,6 +150,20 @@ func TestUp(t *testing.T) {
 	}
 }
 
+// TestUpOneCtrlC: a signal of a supervisor and a Ctrl-C may come in either order; only a second Ctrl-C ends the process at once.
+func TestUpOneCtrlC(t *testing.T) {
+	g := up(t, map[string]string{"ANTHROPIC_API_KEY": "sk-ant-upstream", "OPENAI_API_KEY": "sk-openai-upstream"})
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		if err := g.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond) // the kernel may bring two signals in another order than they were sent
+	}
+	if err := g.Close(); err != nil {
+		t.Errorf("SIGTERM, Ctrl-C: %v", err)
+	}
+}
+
 // private checks that nobody but the owner can do anything with a folder's content.
 func private(t *testing.T, dir string) {
 	t.Helper()
