@@ -24,9 +24,11 @@ history vlt_1 at /vault_ids/0
 file file_1 at /resources/0/file_id
 history mem_1 at /resources/1/memory_store_id
 /name user "name" text/plain: report
+/agent/type user "agent" text/plain: agent
 /initial_events/0/type user "initial_events" text/plain: user.message
 /initial_events/0/content/0/type user "initial_events" text/plain: text
 /initial_events/0/content/0/text user "initial_events" text/plain: Send the report.
+/schedule/type user "schedule" text/plain: cron
 /resources/0/type user "resources" text/plain: file
 /resources/0/mount_path user "resources" text/plain: /data
 /resources/1/type user "resources" text/plain: memory_store
@@ -40,6 +42,22 @@ history mem_1 at /resources/1/memory_store_id
 history agent_2 at /agent
 /resources user "resources" text/plain: all
 /environment_id/0 user "environment_id" text/plain: x
+`},
+		"deployments.pause": {`{"agent":{"id":"agent_1","system":"a"},"schedule":{"expression":"@daily","note":"b"},"vault_ids":["v",{"x":"c"}],
+"authorization_token":"d","resources":[{"authorization_token":["k"],"user":"e","agent":"f","model":"g","schedule":{"h":"i"}},"j"]}`, ` []
+history agent_1 at /agent
+schedule @daily at /schedule
+history v at /vault_ids/0
+/agent/system user "agent" text/plain: a
+/schedule/note user "schedule" text/plain: b
+/vault_ids/1/x user "vault_ids" text/plain: c
+/authorization_token user "authorization_token" text/plain: d
+/resources/0/authorization_token/0 user "resources" text/plain: k
+/resources/0/user user "resources" text/plain: e
+/resources/0/agent user "resources" text/plain: f
+/resources/0/model user "resources" text/plain: g
+/resources/0/schedule/h user "resources" text/plain: i
+/resources/1 user "resources" text/plain: j
 `},
 		"deployments.run": {``, " []\n"},
 	} {

@@ -54,7 +54,7 @@ func (r *reader) line(line []byte, here place) error {
 			body = l.Value()
 			start, _ = l.Range()
 		default:
-			l.value(filters.Block{Role: "user", Origin: filters.OriginUser, Name: string(name)})
+			l.value(content(string(name)))
 		}
 	}
 	if err := l.End(); err != nil {

@@ -55,7 +55,7 @@ func (r *reader) finish(err error) error {
 // json reads the whole body as JSON.
 func (r *reader) json() error {
 	if r.Kind() != '{' {
-		r.value(filters.Block{Role: "user", Origin: filters.OriginUser})
+		r.value(content(""))
 		return r.End()
 	}
 	for name := range r.Fields() {
@@ -65,11 +65,8 @@ func (r *reader) json() error {
 }
 
 // member reads a member of the body.
-func (r *reader) member(name string) { r.memberOf(name, name) }
-
-// memberOf reads a member of the body, or of an object within the member field.
-func (r *reader) memberOf(field, name string) {
-	block := filters.Block{Role: "user", Origin: filters.OriginUser, Name: field}
+func (r *reader) member(name string) {
+	block := content(name)
 	switch text := r.Kind() == '"'; {
 	case name == "requests" && r.x.Route.Operation == batchCreate:
 		r.batch()
@@ -87,6 +84,11 @@ func (r *reader) memberOf(field, name string) {
 	default:
 		r.value(block)
 	}
+}
+
+// content is a block of what stands in a member of the body, or in the body itself.
+func content(member string) filters.Block {
+	return filters.Block{Role: "user", Origin: filters.OriginUser, Name: member}
 }
 
 // value collects every string of a value; a list that holds numbers, which may be a text as tokens, it collects as it stands.
@@ -125,7 +127,7 @@ func (r *reader) batch() {
 	for range r.Array() {
 		for name := range r.Object() {
 			if string(name) != "params" {
-				r.value(filters.Block{Role: "user", Origin: filters.OriginUser, Name: string(name)})
+				r.value(content(string(name)))
 				continue
 			}
 			params := r.Value()
