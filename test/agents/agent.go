@@ -26,39 +26,52 @@ type agent struct {
 const turn = 2 * time.Minute
 
 func agents(modules string) []agent {
-	bin := func(name string) string { return filepath.Join(modules, ".bin", name) }
-	claude := func(name string, access func(w *world) []string) agent {
-		return agent{
-			name: name, asks: 1, sessions: true,
-			tool: func(server, tool string) string { return "mcp__" + server + "__" + tool },
-			prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
-				config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{server: map[string]any{
-					"type": "http", "url": w.fleet.URL + "/mcp/" + server, "headers": map[string]string{"Authorization": "Bearer " + virtualKey},
-				}}})
-				allowed := fmt.Sprintf("mcp__%[1]s__query_sales,mcp__%[1]s__update_sales", server)
-				args := []string{"-p", prompt, "--mcp-config", string(config), "--strict-mcp-config", "--allowedTools", allowed}
-				if again {
-					args = append(args, "--continue")
-				}
-				return bin("claude"), args, append(access(w),
-					"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1", "CLAUDE_CONFIG_DIR="+filepath.Join(home, ".claude")), err
-			},
-		}
-	}
+	bin := programs(modules)
 	return []agent{
-		claude("Claude Code", func(w *world) []string {
+		claude(bin, "Claude Code", func(w *world) []string {
 			return []string{"ANTHROPIC_BASE_URL=" + w.fleet.URL + "/anthropic", "ANTHROPIC_AUTH_TOKEN=" + virtualKey}
 		}),
-		claude("Claude Code on Bedrock", func(w *world) []string {
+		claude(bin, "Claude Code on Bedrock", func(w *world) []string {
 			return []string{
 				"CLAUDE_CODE_USE_BEDROCK=1", "AWS_REGION=eu-west-1", "ANTHROPIC_BEDROCK_BASE_URL=" + w.fleet.URL + "/bedrock", "AWS_BEARER_TOKEN_BEDROCK=" + virtualKey,
 			}
 		}),
-		{
-			name: "Codex", asks: 1, sessions: true,
-			tool: func(server, tool string) string { return "mcp__" + server + "/" + tool },
-			prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
-				config := fmt.Sprintf(`model = "gpt-5.5"
+		codex(bin),
+		gemini(bin),
+	}
+}
+
+// programs is the folder of what npm has installed.
+type programs string
+
+func (p programs) named(name string) string { return filepath.Join(string(p), ".bin", name) }
+
+// claude is Claude Code with one way to its model.
+func claude(bin programs, name string, access func(w *world) []string) agent {
+	return agent{
+		name: name, asks: 1, sessions: true,
+		tool: func(server, tool string) string { return "mcp__" + server + "__" + tool },
+		prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
+			config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{server: map[string]any{
+				"type": "http", "url": w.fleet.URL + "/mcp/" + server, "headers": map[string]string{"Authorization": "Bearer " + virtualKey},
+			}}})
+			allowed := fmt.Sprintf("mcp__%[1]s__query_sales,mcp__%[1]s__update_sales", server)
+			args := []string{"-p", prompt, "--mcp-config", string(config), "--strict-mcp-config", "--allowedTools", allowed}
+			if again {
+				args = append(args, "--continue")
+			}
+			return bin.named("claude"), args, append(access(w),
+				"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1", "CLAUDE_CONFIG_DIR="+filepath.Join(home, ".claude")), err
+		},
+	}
+}
+
+func codex(bin programs) agent {
+	return agent{
+		name: "Codex", asks: 1, sessions: true,
+		tool: func(server, tool string) string { return "mcp__" + server + "/" + tool },
+		prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
+			config := fmt.Sprintf(`model = "gpt-5.5"
 model_provider = "gateway"
 [model_providers.gateway]
 name = "gateway"
@@ -70,30 +83,32 @@ url = "%s/mcp/%s"
 bearer_token_env_var = "BARTIZAN_KEY"
 default_tools_approval_mode = "approve"
 `, w.fleet.URL, server, w.fleet.URL, server)
-				err := write(filepath.Join(home, ".codex", "config.toml"), config)
-				args := []string{"exec", "--skip-git-repo-check"}
-				if again {
-					args = append(args, "resume", "--last")
-				}
-				return bin("codex"), append(args, prompt),
-					[]string{"CODEX_HOME=" + filepath.Join(home, ".codex"), "BARTIZAN_KEY=" + virtualKey}, err
-			},
+			err := write(filepath.Join(home, ".codex", "config.toml"), config)
+			args := []string{"exec", "--skip-git-repo-check"}
+			if again {
+				args = append(args, "resume", "--last")
+			}
+			return bin.named("codex"), append(args, prompt),
+				[]string{"CODEX_HOME=" + filepath.Join(home, ".codex"), "BARTIZAN_KEY=" + virtualKey}, err
 		},
-		{
-			name: "Gemini CLI", asks: 2, // it asks a small model first which one is to answer
-			tool: func(server, tool string) string { return "mcp_" + server + "_" + tool },
-			prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
-				settings := fmt.Sprintf(`{"security":{"auth":{"selectedType":"gemini-api-key"}},"privacy":{"usageStatisticsEnabled":false},
+	}
+}
+
+func gemini(bin programs) agent {
+	return agent{
+		name: "Gemini CLI", asks: 2, // it asks a small model first which one is to answer
+		tool: func(server, tool string) string { return "mcp_" + server + "_" + tool },
+		prepare: func(w *world, home, server, prompt string, again bool) (string, []string, []string, error) {
+			settings := fmt.Sprintf(`{"security":{"auth":{"selectedType":"gemini-api-key"}},"privacy":{"usageStatisticsEnabled":false},
 "general":{"disableAutoUpdate":true},
 "mcpServers":{%q:{"httpUrl":"%s/mcp/%s","headers":{"Authorization":"Bearer %s"},"trust":true}}}`, server, w.fleet.URL, server, virtualKey)
-				err := write(filepath.Join(home, ".gemini", "settings.json"), settings)
-				args := []string{"-p", prompt, "--approval-mode", "yolo"}
-				if again {
-					args = append(args, "--resume", "latest")
-				}
-				return bin("gemini"), args,
-					[]string{"GEMINI_API_KEY=" + virtualKey, "GOOGLE_GEMINI_BASE_URL=" + w.fleet.URL + "/gemini", "GEMINI_CLI_TRUST_WORKSPACE=true"}, err
-			},
+			err := write(filepath.Join(home, ".gemini", "settings.json"), settings)
+			args := []string{"-p", prompt, "--approval-mode", "yolo"}
+			if again {
+				args = append(args, "--resume", "latest")
+			}
+			return bin.named("gemini"), args,
+				[]string{"GEMINI_API_KEY=" + virtualKey, "GOOGLE_GEMINI_BASE_URL=" + w.fleet.URL + "/gemini", "GEMINI_CLI_TRUST_WORKSPACE=true"}, err
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -88,23 +89,29 @@ func (g *gateway) ask(t *testing.T, url string) (int, string) {
 
 func (g *gateway) post(t *testing.T, url string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url,
-		strings.NewReader(`{"model":"claude-sonnet-5","max_tokens":9,"messages":[{"role":"user","content":"Hello"}]}`))
+	status, body, err := g.say(t.Context(), url, "Hello")
 	if err != nil {
 		t.Fatal(err)
+	}
+	return status, body
+}
+
+// say sends a text to the model and returns the answer's status and body.
+func (g *gateway) say(ctx context.Context, url, text string) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url,
+		strings.NewReader(`{"model":"claude-sonnet-5","max_tokens":9,"messages":[{"role":"user","content":"`+text+`"}]}`))
+	if err != nil {
+		return 0, "", err
 	}
 	req.Header = http.Header{"Content-Type": {"application/json"}, "Anthropic-Version": {"2023-06-01"}, "X-Api-Key": {g.key.Text}}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 	res, err := client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, "", err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(body)
+	return res.StatusCode, string(body), err
 }
 
 // TestUp: with the provider's key in the environment the starter repository serves; what it prints is what to type, and little
@@ -150,17 +157,37 @@ func TestUp(t *testing.T) {
 	}
 }
 
-// TestUpOneCtrlC: a signal of a supervisor and a Ctrl-C may come in either order; only a second Ctrl-C ends the process at once.
-func TestUpOneCtrlC(t *testing.T) {
-	g := up(t, map[string]string{"ANTHROPIC_API_KEY": "sk-ant-upstream", "OPENAI_API_KEY": "sk-openai-upstream"})
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		if err := g.Signal(s); err != nil {
-			t.Fatal(err)
+// TestUpCtrlC: a signal of a supervisor and a Ctrl-C may come in either order, and what runs may end; a second Ctrl-C ends all at once.
+func TestUpCtrlC(t *testing.T) {
+	for _, c := range []struct {
+		signals []syscall.Signal
+		whole   bool // what runs comes to its end
+		exit    string
+	}{
+		{[]syscall.Signal{syscall.SIGTERM, syscall.SIGINT}, true, "<nil>"},
+		{[]syscall.Signal{syscall.SIGINT, syscall.SIGINT}, false, "exit status 130"},
+	} {
+		g := up(t, map[string]string{"ANTHROPIC_API_KEY": "sk-ant-upstream", "OPENAI_API_KEY": "sk-openai-upstream"})
+		answered := make(chan bool, 1)
+		go func() {
+			status, _, err := g.say(t.Context(), g.URL+"/anthropic/v1/messages", "fake:slow-headers:1s")
+			answered <- err == nil && status == http.StatusOK
+		}()
+		for len(g.anthropic.Requests()) == 0 && t.Context().Err() == nil {
+			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(5 * time.Millisecond) // the kernel may bring two signals in another order than they were sent
-	}
-	if err := g.Close(); err != nil {
-		t.Errorf("SIGTERM, Ctrl-C: %v", err)
+		for _, s := range c.signals {
+			if err := g.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Millisecond) // the kernel may bring two signals in another order than they were sent
+		}
+		if whole := <-answered; whole != c.whole {
+			t.Errorf("%v: what ran came to its end: %t, want %t", c.signals, whole, c.whole)
+		}
+		if err := g.Close(); fmt.Sprint(err) != c.exit {
+			t.Errorf("%v: %v, want %s", c.signals, err, c.exit)
+		}
 	}
 }
 
