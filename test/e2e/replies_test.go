@@ -91,12 +91,11 @@ func oddWanted(answer, protocol string) wanted {
 // refusingPort is a loopback address on which nothing listens.
 func refusingPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := env.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // route is a governed route and what to send to it.

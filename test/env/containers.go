@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -234,14 +235,18 @@ func (c *Containers) Close() {
 	c.Fleet.Close()
 }
 
-// FreeAddress is a TCP address on which nobody listens now.
+// FreeAddress is a TCP address on which nobody listens now. Its port is below those that kernels choose, so that no client or server of
+// another test has it when it is used, or used again.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var failed error
+	for range 100 {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000))))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		failed = err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("find a free address: %w", failed)
 }
 
 // Balancer is a Kubernetes Service for tests: one address before several, of which each connection goes to the first that takes it.

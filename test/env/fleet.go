@@ -104,15 +104,16 @@ func (f *Fleet) writeSecrets() error {
 
 // StartNATS starts NATS, again after StopNATS: with the same records, on the same address.
 func (f *Fleet) StartNATS() (err error) {
-	o := natsd.Options{StateDir: f.path("nats")}
-	if f.nats != nil {
-		o.Addr = f.natsAddr
+	if f.natsAddr == "" {
+		if f.natsAddr, err = FreeAddress(); err != nil {
+			return err
+		}
 	}
-	server, err := natsd.Start(o)
+	server, err := natsd.Start(natsd.Options{StateDir: f.path("nats"), Addr: f.natsAddr})
 	if err != nil {
 		return err
 	}
-	f.nats, f.natsAddr = server, server.Addr()
+	f.nats = server
 	return nil
 }
 
