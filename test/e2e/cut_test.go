@@ -120,7 +120,7 @@ func TestBrokenStreams(t *testing.T) {
 		outcome, endedBy string
 		complete         bool
 	}{
-		{"delay:50ms reset:3", true, "", "error", "envoy", false},
+		{"delay:500ms reset:3", true, "", "error", "envoy", false},
 		{"error-event", false, "overloaded_error", "allow", "upstream", false},
 		{"cut:3", false, "", "allow", "upstream", false},
 		{"unknown:3", false, "moon_phase", "allow", "upstream", true},

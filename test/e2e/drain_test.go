@@ -40,10 +40,10 @@ func TestDrain(t *testing.T) {
 		t.Errorf("extproc: %v", err)
 	}
 	took := time.Since(began)
-	if took < drain || took > drain+4*time.Second {
+	if took < drain || took > drain+10*time.Second {
 		t.Errorf("the drain took %s", took)
 	}
-	if last := long.last.Sub(began); last > drain+time.Second {
+	if last := long.last.Sub(began); last > drain+4*time.Second { // uninspected, it would go on for three seconds more
 		t.Errorf("bytes of the long answer came %s after the drain's begin", last)
 	}
 	if how := w.endedUpstream(t, &w.anthropic.Recorder, long.name); how != fake.EndedCanceled {
@@ -76,7 +76,7 @@ func TestDrainIdle(t *testing.T) {
 	if err := w.Extproc.Stop(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

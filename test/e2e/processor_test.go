@@ -25,8 +25,8 @@ func counted(n int, words string) string {
 	return fmt.Sprintf("say:%q stream:%d %s", numbers, n, words)
 }
 
-// silence is how long nothing comes before an answer counts as silent: many times the fake's pause between two events, and more than the
-// second that Envoy takes to close a connection that it breaks.
+// silence is how long nothing comes before an answer counts as silent that should be: many times the fake's pause between two events, and
+// more than the second that Envoy takes to close a connection that it breaks. One that should not be silent has more time.
 const silence = 3 * time.Second
 
 // How an answer ends, as its client sees it.
@@ -37,12 +37,12 @@ const (
 	endSilent = "silent" // not at all
 )
 
-// watch reads an answer until it ends or nothing comes any more, and says how it ended. The headers may take longer than the rest.
-func watch(t testing.TB, req *http.Request, headers time.Duration) (answer, string) {
+// watch reads an answer until it ends or nothing has come for so long, and says how it ended.
+func watch(t testing.TB, req *http.Request, quietFor time.Duration) (answer, string) {
 	t.Helper()
 	ctx, leave := context.WithCancel(req.Context())
 	defer leave()
-	quiet := time.AfterFunc(headers, leave)
+	quiet := time.AfterFunc(quietFor, leave)
 	defer quiet.Stop()
 	res, err := clientOf(t, false).Do(req.WithContext(ctx))
 	if err != nil {
@@ -52,7 +52,7 @@ func watch(t testing.TB, req *http.Request, headers time.Duration) (answer, stri
 	a := answer{status: res.StatusCode, header: res.Header}
 	buf := make([]byte, 32<<10)
 	for a.err == nil {
-		quiet.Reset(silence)
+		quiet.Reset(quietFor)
 		var n int
 		n, a.err = res.Body.Read(buf)
 		a.body += string(buf[:n])
@@ -215,7 +215,7 @@ func TestFaultsInResponse(t *testing.T) {
 			p.Misbehave(m)
 			req := w.messages(t, aliceKey, "claude-sonnet-5", counted(20, "delay:20ms"), true)
 			name := tagged(req)
-			a, how := watch(t, req, silence)
+			a, how := watch(t, req, map[bool]time.Duration{true: silence, false: patience}[c.ends == endSilent])
 			if a.status != c.status || how != c.ends || strings.Contains(a.body, "019 ") != c.reaches {
 				t.Errorf("%d, %s, error %v: %s\nwant %+v", a.status, how, a.err, a.body, c)
 			}

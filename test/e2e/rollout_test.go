@@ -124,9 +124,9 @@ func TestRollout(t *testing.T) {
 	t.Run("a listener is added", func(t *testing.T) {
 		with := strings.Replace(w.policies()["gateway.yaml"], "[{ name: http, port: 0 }]", "[{ name: http, port: 0 }, { name: second, port: 0 }]", 1)
 		w.awaitLive(t, w.commit(t, map[string]string{"gateway.yaml": with}))
-		addresses, err := w.Envoy.Listeners(t.Context())
-		if err != nil || len(addresses) != 2 || "http://"+addresses["http"] != w.URL {
-			t.Fatalf("listeners %v, error %v; the first was %s", addresses, err, w.URL)
+		addresses := w.listeners(t, 2)
+		if "http://"+addresses["http"] != w.URL {
+			t.Fatalf("listeners %v; the first was %s", addresses, w.URL)
 		}
 		w.judges(t)
 		first := w.URL
@@ -134,6 +134,17 @@ func TestRollout(t *testing.T) {
 		w.judges(t)
 		w.URL = first
 	})
+}
+
+// listeners waits until Envoy serves on n listeners: it says yes to one before that.
+func (w *world) listeners(t testing.TB, n int) (addresses map[string]string) {
+	t.Helper()
+	until(t, "the listeners", func() bool {
+		var err error
+		addresses, err = w.Envoy.Listeners(t.Context())
+		return err == nil && len(addresses) == n
+	})
+	return addresses
 }
 
 // TestControlServerAway: without the control server everything runs on, and neither its end nor its return touches a running stream.

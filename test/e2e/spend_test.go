@@ -15,13 +15,14 @@ import (
 	openaioption "github.com/openai/openai-go/v3/option"
 
 	"bartizan/extproc/audit/tail"
+	"bartizan/test/env"
 )
 
 const anthropicPrices = "https://platform.claude.com/docs/en/about-claude/pricing"
 
 // TestCost: what the SDKs ask for is counted and priced in the record, and added up in the metrics.
 func TestCost(t *testing.T) {
-	w := shared
+	w := start(t, env.FleetOptions{}) // what others have asked for may be counted after their answers
 	grew := w.spent(t, map[string]float64{
 		`cost_microusd_total{model="claude-opus-5-5",provider="anthropic"}`:       7000,
 		`cost_microusd_total{model="gpt-5.5",provider="openai"}`:                  3560,

@@ -103,10 +103,7 @@ func TestListenerTLS(t *testing.T) {
 func TestTrustedHops(t *testing.T) {
 	w := start(t, env.FleetOptions{})
 	w.awaitLive(t, w.commit(t, edge(w, "{ name: http, port: 0 }, { name: behind, port: 0, trustedHops: 2 }")))
-	listeners, err := w.Envoy.Listeners(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	listeners := w.listeners(t, 2)
 	for _, c := range []struct{ listener, forwarded, want string }{
 		{"http", "203.0.113.7, 198.51.100.1, 10.0.0.9", "127.0.0.1"},
 		{"behind", "203.0.113.7, 198.51.100.1, 10.0.0.9", "198.51.100.1"}, // two from the right: what is left of it anybody may have made up
