@@ -91,7 +91,7 @@ func TestStartEndsAnOrphan(t *testing.T) {
 		if err != nil {
 			t.Errorf("the orphan ended with %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("the orphan still runs")
 	}
 }
@@ -101,24 +101,17 @@ func waitAdmin(t *testing.T, c Config) {
 	t.Helper()
 	a := admin.New(c.AdminSocket())
 	defer a.Close()
-	for range 500 {
-		if _, err := a.Do(t.Context(), http.MethodGet, "/stats?filter=none"); err == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("no admin interface")
+	until(t, "the admin interface", func() bool {
+		_, err := a.Do(t.Context(), http.MethodGet, "/stats?filter=none")
+		return err == nil
+	})
 }
 
 // waitGone waits until there is no process of that id, or only its remains that init has not collected.
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
-	for range 300 {
+	until(t, fmt.Sprintf("the end of process %d", pid), func() bool {
 		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("process %d still runs", pid)
+		return syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
+	})
 }

@@ -16,6 +16,9 @@ import (
 
 // These tests run the real Envoy, found or installed as everywhere else.
 
+// patience is how long a test waits for what should come soon, on a machine that does other things as well.
+const patience = 30 * time.Second
+
 // shortDir is a directory whose path leaves room for socket names: t.TempDir's holds the test's name.
 func shortDir(t *testing.T) string {
 	t.Helper()
@@ -76,7 +79,7 @@ func get(address, delay string) (status int, body string, err error) {
 // helloAddress waits until p serves, and returns where.
 func helloAddress(t *testing.T, p *Process) string {
 	t.Helper()
-	if err := ready(t, p, 1, 10*time.Second); err != nil {
+	if err := ready(t, p, 1, patience); err != nil {
 		t.Fatal(err)
 	}
 	listeners, err := p.Listeners(t.Context())
@@ -98,7 +101,7 @@ func TestEnvoyServesDrainsAndStops(t *testing.T) {
 	checkPrivate(t, p)
 
 	slow := make(chan string, 1)
-	go func() { _, body, _ := get(address, "500"); slow <- body }()
+	go func() { _, body, _ := get(address, "3000"); slow <- body }()
 	waitActive(t, p)
 	if err := p.Stop(t.Context()); err != nil {
 		t.Errorf("stop: %v", err)
@@ -131,13 +134,24 @@ func checkPrivate(t *testing.T, p *Process) {
 
 func waitActive(t *testing.T, p *Process) {
 	t.Helper()
-	for range 500 {
-		if n, err := p.admin.Active(t.Context()); err == nil && n == 1 {
-			return
+	until(t, "the slow request to arrive", func() bool {
+		n, err := p.admin.Active(t.Context())
+		return err == nil && n == 1
+	})
+}
+
+// until polls for what tells of itself in no other way.
+func until(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited %s for %s", patience, what)
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
-	t.Fatal("the slow request does not arrive")
 }
 
 func TestStopDoesNotWaitForEver(t *testing.T) {
@@ -168,20 +182,22 @@ func TestReadyNamesThePortThatIsTaken(t *testing.T) {
 	control := newControlServer(t, dir)
 	control.serve(t, "1", helloListener(t, "hello", uint32(taken.Addr().(*net.TCPAddr).Port)))
 	p := start(t, testConfig(dir))
+	until(t, "the control server to know", func() bool { return control.nack.Load() != nil })
 	err = ready(t, p, 1, time.Second)
 	wantError(t, err, "0 of 1 listeners active")
 	wantError(t, err, "cannot bind '"+taken.Addr().String()+"': Address already in use")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v is not a deadline", err)
 	}
-	if nack := control.nack.Load(); nack == nil || !strings.Contains(*nack, "Address already in use") {
-		t.Errorf("the control server does not know: %v", nack)
+	if nack := *control.nack.Load(); !strings.Contains(nack, "Address already in use") {
+		t.Errorf("the control server knows: %s", nack)
 	}
 }
 
 func TestReadyWaitsForTheControlServer(t *testing.T) {
 	p := start(t, testConfig(shortDir(t)))
-	wantError(t, ready(t, p, 0, 500*time.Millisecond), "PRE_INITIALIZING")
+	waitAdmin(t, p.config)
+	wantError(t, ready(t, p, 0, time.Second), "PRE_INITIALIZING")
 }
 
 func TestOneEnvoyARunDirectory(t *testing.T) {
@@ -232,9 +248,7 @@ func TestAStuckEnvoyIsKilled(t *testing.T) {
 	c.Binary = script(t, filepath.Join(t.TempDir(), "stuck"),
 		`[ "$1" = --version ] && { `+sayVersion+`; exit; }; trap "" TERM; env > `+seen+`.tmp; mv `+seen+`.tmp `+seen+`; while :; do sleep 0.1; done`)
 	p := start(t, c)
-	for !exists(seen) {
-		time.Sleep(5 * time.Millisecond)
-	}
+	until(t, "the stuck Envoy to start", func() bool { return exists(seen) })
 	if env, _ := os.ReadFile(seen); strings.Contains(string(env), "sesame") {
 		t.Error("Envoy sees a credential of ours")
 	}
