@@ -117,6 +117,7 @@ type Server struct {
 	receivers sync.WaitGroup // goroutines that read from a stream
 	draining  atomic.Bool
 	stopping  atomic.Bool   // the drain's time is up
+	lag       time.Duration // accessLogLag
 	quiet     chan struct{} // closed when access logs need not be listened to any more
 }
 
@@ -156,7 +157,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, stamp: stream.NewStamp(cfg.Instance), budget: semaphore.NewWeighted(cfg.Budget),
 		answers: semaphore.NewWeighted(cfg.HeldBudget), metrics: newMetrics(cfg.Registry), health: health.NewServer(), quiet: make(chan struct{}),
-		tries: tries.New(time.Now),
+		tries: tries.New(time.Now), lag: accessLogLag,
 	}
 	s.closing = newClosing(s.appendRecord, cfg.Instance, cfg.Bundle)
 	opts := Transport()
@@ -217,7 +218,7 @@ func (s *Server) hush(ctx context.Context, stopped <-chan struct{}) {
 	case <-stopped:
 	case <-ctx.Done():
 	}
-	lag := time.NewTimer(accessLogLag)
+	lag := time.NewTimer(s.lag)
 	defer lag.Stop()
 	select {
 	case <-lag.C:
