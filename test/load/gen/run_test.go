@@ -95,7 +95,7 @@ func TestOpenLoopCountsFromWhenDue(t *testing.T) {
 func TestOpenLoopKeepsItsRate(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
 	got := run(t, gen.Request{URL: url}, gen.Load{Workers: 4, Rate: 200, Duration: 250 * time.Millisecond, Warmup: 50 * time.Millisecond})
-	if n := got.Requests + got.Failed; n < 38 || n > 41 {
+	if n := got.Requests + got.Failed; n < 40 || n > 44 { // up to four more, that were due before and for which a worker woke up late
 		t.Errorf("%d requests in 200 ms at 200 a second", n)
 	}
 }
@@ -109,15 +109,15 @@ func TestEvents(t *testing.T) {
 		for _, part := range []string{"data: {}\n", "\ndata: @abc " + stamp[:7], stamp[7:] + "\n\n", "data: [DONE]\n\n"} {
 			io.WriteString(w, part)
 			flush.Flush()
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	})
 	got := run(t, gen.Request{URL: url}, gen.Load{Workers: 2, Count: 4})
-	if got.Events != 12 || got.EventGap.Count != 8 || got.EventGap.P50 < 4000 {
+	if got.Events != 12 || got.EventGap.Count != 8 || got.EventGap.P50 < 50_000 {
 		t.Errorf("got %d events, gaps %+v", got.Events, got.EventGap)
 	}
-	if got.EventAge.Count != 4 || got.EventAge.P50 < 1e6 || got.EventAge.P50 > 5e6 {
-		t.Errorf("ages %+v, want about a second", got.EventAge)
+	if got.EventAge.Count != 4 || got.EventAge.P50 < 1e6 || got.EventAge.P50 > 10e6 {
+		t.Errorf("ages %+v, want little more than a second", got.EventAge)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestFailures(t *testing.T) {
 			c.Close()
 		}
 	})
-	got := run(t, gen.Request{URL: url}, gen.Load{Workers: 1, Count: 6, Timeout: 100 * time.Millisecond})
+	got := run(t, gen.Request{URL: url}, gen.Load{Workers: 1, Count: 6, Timeout: 3 * time.Second})
 	want := map[string]int64{"status 503": 1, "cut": 1, "timeout": 1, "malformed": 1}
 	if d := cmp.Diff(want, got.Errors); d != "" || got.Requests != 2 || got.Failed != 4 {
 		t.Errorf("got %d requests and %d failed: %s", got.Requests, got.Failed, d)
@@ -147,9 +147,12 @@ func TestFailures(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	})
 	got, err := gen.Run(ctx, gen.Request{URL: url}, gen.Load{Workers: 2, Duration: time.Hour})
 	if err != nil || got.Requests+got.Failed != 0 {
 		t.Errorf("got %+v, %v", got, err)
