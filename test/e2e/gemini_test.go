@@ -55,12 +55,17 @@ spec:
 
 // witness counts what an SDK sends, and keeps the decision about the last of it.
 type witness struct {
+	strict   bool // the requests say so
 	tries    int
 	decision string
 }
 
 func (c *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.tries++
+	if c.strict {
+		r = r.Clone(r.Context())
+		r.Header.Set("x-strict", "1")
+	}
 	res, err := http.DefaultTransport.RoundTrip(r)
 	if res != nil {
 		c.decision = res.Header.Get("x-bartizan-decision")

@@ -42,6 +42,9 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 		return err
 	}
 	r.apply(&f)
+	if f.begins {
+		e.Taken = f.index + 1
+	}
 	if f.opaque {
 		e.Pieces = e.Pieces[:0]
 	}
@@ -183,7 +186,10 @@ func (r *reading) apply(f *found) {
 }
 
 // CutEvent ends a stream so that Claude Code shows the message after one try; an overloaded_error it would try four times.
-func (r *reading) CutEvent(why filters.Refusal) []byte {
+func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
+	if p.Tells(why) {
+		return speech(r.x, why, p)
+	}
 	kind := "api_error"
 	if why.Kind == filters.RefusedByPolicy {
 		kind = "permission_error"

@@ -192,7 +192,7 @@ func (r *reading) WriteEvent(dst []byte, e *answer.Event) []byte {
 		switch p := &e.Pieces[i]; {
 		case p.Object != [2]int{} || p.Stop:
 		case p.Fate == answer.Told:
-			return told(dst, p)
+			return told(dst, p.Key.Part, p.Text) // in the place of the call
 		case p.Fate == answer.Gone:
 			return dst
 		}
@@ -209,16 +209,4 @@ func (r *reading) WriteBody(e *answer.Event) []byte { return redact.Apply(e.Data
 
 func edits(e *answer.Event) []filters.Edit {
 	return e.EditsTold("end_turn", func(quoted string) string { return `{"type":"text","text":` + quoted + `}` })
-}
-
-// told is a block of text of its own, at the index of the call in whose place it stands.
-func told(dst []byte, p *answer.Piece) []byte {
-	index := `,"index":` + strconv.FormatInt(p.Key.Part, 10)
-	add := func(name, more string) {
-		dst = sse.Append(dst, name, []byte(`{"type":"`+name+`"`+index+more+`}`))
-	}
-	add("content_block_start", `,"content_block":{"type":"text","text":""}`)
-	add("content_block_delta", `,"delta":{"type":"text_delta","text":`+answer.Quote(p.Text)+`}`)
-	add("content_block_stop", "")
-	return dst
 }

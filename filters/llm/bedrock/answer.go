@@ -44,6 +44,8 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 	}
 	out := &r.x.Response
 	switch string(e.Name) {
+	case "contentBlockStart", "contentBlockDelta":
+		e.Taken = f.index + 1
 	case "contentBlockStop":
 		r.calls.End(out, f.index)
 		r.close(e, f.index)
@@ -168,7 +170,12 @@ func (r *reading) apply(f *found) {
 }
 
 // CutEvent ends a stream.
-func (r *reading) CutEvent(why filters.Refusal) []byte { return exception(why) }
+func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
+	if p.Tells(why) {
+		return speech(why, p)
+	}
+	return exception(why)
+}
 
 // CutBody stands in the place of a held JSON answer, under the status that has already been sent.
 func (r *reading) CutBody(why filters.Refusal) []byte { return errorBody(why) }

@@ -2,12 +2,12 @@ package bedrock
 
 import (
 	"net/http"
+	"strconv"
 
 	"bartizan/filters"
 	"bartizan/filters/eventstream"
 	"bartizan/filters/llm/anthropic"
 	"bartizan/filters/llm/internal/answer"
-	"bartizan/filters/sse"
 )
 
 // nothingUsed is the end of an answer that no model gave.
@@ -20,22 +20,32 @@ func message(x *filters.Exchange, r filters.Refusal) (filters.Reply, bool) {
 	case Converse:
 		return asAnswer(r, "application/json", []byte(`{"output":{"message":{"role":"assistant","content":[{"text":`+text+`}]}},"stopReason":"end_turn",`+nothingUsed)), true
 	case ConverseStream:
-		b := event(nil, "messageStart", `{"role":"assistant"}`)
-		b = event(b, "contentBlockDelta", `{"contentBlockIndex":0,"delta":{"text":`+text+`}}`)
-		b = event(b, "contentBlockStop", `{"contentBlockIndex":0}`)
-		b = event(b, "messageStop", `{"stopReason":"end_turn"}`)
-		return asAnswer(r, eventstream.MediaType, event(b, "metadata", "{"+nothingUsed)), true
+		return asAnswer(r, eventstream.MediaType, event(speech(r, &answer.Passed{}), "metadata", "{"+nothingUsed)), true
 	case Invoke:
 		return asAnswer(r, "application/json", asMessages(x, r)), true
 	case InvokeStream:
-		var b []byte
-		var events sse.Reader
-		for e := range events.Feed(asMessages(x, r)) {
-			b = append(b, chunk(e.Data)...)
-		}
-		return asAnswer(r, eventstream.MediaType, b), true
+		return asAnswer(r, eventstream.MediaType, chunks(nil, asMessages(x, r))), true
 	}
 	return filters.Reply{}, false
+}
+
+// speech are the events of a message that says r, behind what has passed of the model's own. How much that cost is not known: only the end
+// of the model's would tell.
+func speech(r filters.Refusal, p *answer.Passed) (out []byte) {
+	if !p.Begun {
+		out = event(out, "messageStart", `{"role":"assistant"}`)
+	}
+	for _, index := range p.Open(0) {
+		out = event(out, "contentBlockStop", `{"contentBlockIndex":`+strconv.FormatInt(index, 10)+`}`)
+	}
+	return event(told(out, p.Next, r.Text()), "messageStop", `{"stopReason":"end_turn"}`)
+}
+
+// told is content of its own that says text.
+func told(dst []byte, index int64, text string) []byte {
+	at := `{"contentBlockIndex":` + strconv.FormatInt(index, 10)
+	dst = event(dst, "contentBlockDelta", at+`,"delta":{"text":`+answer.Quote(text)+`}}`)
+	return event(dst, "contentBlockStop", at+`}`)
 }
 
 // asMessages renders r as an answer of the Messages API.

@@ -190,7 +190,7 @@ func (r *reading) WriteEvent(dst []byte, e *answer.Event) []byte {
 		switch p := &e.Pieces[i]; {
 		case p.Stop:
 		case p.Fate == answer.Told:
-			return told(dst, p)
+			return told(dst, p.Key.Part, p.Text) // in the place of the call
 		case p.Fate == answer.Gone:
 			return dst
 		}
@@ -207,11 +207,4 @@ func (r *reading) WriteBody(e *answer.Event) []byte { return redact.Apply(e.Data
 
 func edits(e *answer.Event) []filters.Edit {
 	return e.EditsTold("end_turn", func(quoted string) string { return `{"text":` + quoted + `}` })
-}
-
-// told is a text of its own, at the index of the call in whose place it stands.
-func told(dst []byte, p *answer.Piece) []byte {
-	index := `{"contentBlockIndex":` + strconv.FormatInt(p.Key.Part, 10)
-	dst = event(dst, "contentBlockDelta", index+`,"delta":{"text":`+answer.Quote(p.Text)+`}}`)
-	return event(dst, "contentBlockStop", index+`}`)
 }

@@ -121,6 +121,15 @@ func chunk(data []byte) []byte {
 	return event(nil, "chunk", `{"bytes":"`+base64.StdEncoding.EncodeToString(data)+`"}`)
 }
 
+// chunks appends events of the Messages API, in a frame each.
+func chunks(dst, events []byte) []byte {
+	var reader sse.Reader
+	for e := range reader.Feed(events) {
+		dst = append(dst, chunk(e.Data)...)
+	}
+	return dst
+}
+
 // invoked reads answers of InvokeModel and InvokeModelWithResponseStream: those of the Messages API, in frames of AWS's.
 type invoked struct {
 	answer.Dialect
@@ -146,15 +155,16 @@ func (r *invoked) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 func (r *invoked) WriteEvent(dst []byte, e *answer.Event) []byte {
 	bare := *e
 	bare.Raw = sse.Append(nil, "", e.Data)
-	var out sse.Reader
-	for written := range out.Feed(r.Dialect.WriteEvent(nil, &bare)) {
-		dst = append(dst, chunk(written.Data)...)
-	}
-	return dst
+	return chunks(dst, r.Dialect.WriteEvent(nil, &bare))
 }
 
 // CutEvent ends a stream.
-func (r *invoked) CutEvent(why filters.Refusal) []byte { return exception(why) }
+func (r *invoked) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
+	if p.Tells(why) {
+		return chunks(nil, r.Dialect.CutEvent(why, p))
+	}
+	return exception(why)
+}
 
 // CutBody stands in the place of a held JSON answer.
 func (r *invoked) CutBody(why filters.Refusal) []byte { return errorBody(why) }

@@ -41,7 +41,10 @@ func (r *reading) CutBody(why filters.Refusal) []byte {
 
 func (r *reading) cut(why filters.Refusal) []byte {
 	finish := "OTHER"
-	if why.Kind == filters.RefusedByPolicy {
+	switch {
+	case why.AsMessage:
+		finish = "STOP"
+	case why.Kind == filters.RefusedByPolicy:
 		finish = "SAFETY"
 	}
 	return spoken(why.Text(), finish, r.x.Response.Model)

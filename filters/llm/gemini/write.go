@@ -26,7 +26,7 @@ func (r *reading) Passes(e *answer.Event) (rewritten bool) {
 }
 
 // CutEvent ends a stream as a model does: Gemini CLI asks again where there is no finish, and dies where the connection breaks.
-func (r *reading) CutEvent(why filters.Refusal) []byte {
+func (r *reading) CutEvent(why filters.Refusal, _ *answer.Passed) []byte {
 	switch last := r.cut(why); {
 	case r.list && r.ended:
 		return nil

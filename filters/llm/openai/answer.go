@@ -13,6 +13,7 @@ import (
 // reading reads one answer into x.
 type reading struct {
 	x      *filters.Exchange
+	id     string // of the completion
 	calls  answer.Calls
 	open   []opened       // parts that have begun and not ended
 	spoke  map[int64]bool // choices that have said something
@@ -29,6 +30,7 @@ const (
 
 // found is what one chunk, or one JSON body, says.
 type found struct {
+	id               string
 	model, stop, err string
 	calls            []call
 	ended            []int64        // choices of which all has come
@@ -73,10 +75,14 @@ func (r *reading) ReadBody(d *strictjson.Decoder, e *answer.Event) error {
 
 // read reads a completion, a chunk or an error: no member means different things in them.
 func (r *reading) read(d *strictjson.Decoder, e *answer.Event) error {
-	f := found{usage: r.x.Response.Usage, parts: e}
+	f := found{id: r.id, usage: r.x.Response.Usage, parts: e}
 	var object, typ string
 	for name := range d.Object() {
 		switch kind := d.Kind(); string(name) {
+		case "id":
+			if f.id == "" {
+				answer.SetName(&f.id, d.MaybeText())
+			}
 		case "model":
 			answer.SetName(&f.model, d.MaybeText())
 		case "object":
@@ -294,7 +300,7 @@ func (f *found) failure(d *strictjson.Decoder, kind strictjson.Kind) {
 
 func (r *reading) apply(f *found) {
 	out := &r.x.Response
-	out.Usage = f.usage
+	out.Usage, r.id = f.usage, f.id
 	answer.Replace(&out.Model, f.model)
 	answer.Replace(&out.StopReason, f.stop)
 	answer.Replace(&out.Error, f.err)
@@ -320,7 +326,10 @@ func (r *reading) apply(f *found) {
 }
 
 // CutEvent ends a stream with an error, which the SDKs raise as an APIError with its message, and the event that ends all.
-func (r *reading) CutEvent(why filters.Refusal) []byte {
+func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
+	if p.Tells(why) && r.x.LLM != nil {
+		return speech(r.x, r.id, why, p)
+	}
 	return sse.Append(sse.Append(nil, "", r.CutBody(why)), "", []byte("[DONE]"))
 }
 

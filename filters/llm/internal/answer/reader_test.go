@@ -18,7 +18,7 @@ func (dialect) ReadEvent(d *strictjson.Decoder, e *Event) error { return dialect
 func (dialect) ReadBody(d *strictjson.Decoder, _ *Event) error  { d.Skip(); return d.End() }
 func (dialect) WriteEvent(dst []byte, e *Event) []byte          { return append(dst, e.Raw...) }
 func (dialect) WriteBody(e *Event) []byte                       { return e.Data }
-func (dialect) CutEvent(filters.Refusal) []byte                 { return []byte("data: \"cut\"\n\n") }
+func (dialect) CutEvent(filters.Refusal, *Passed) []byte        { return []byte("data: \"cut\"\n\n") }
 func (dialect) CutBody(filters.Refusal) []byte                  { return []byte(`"cut"`) }
 
 func open(t *testing.T, status int, mediaType string) (*filters.Exchange, filters.ResponseReader) {

@@ -22,6 +22,7 @@ type stream struct {
 	queue   []Event // they wait for the decision about the first
 	waiting int     // bytes of them
 	open    bool    // what was passed last did not end its event
+	client  Passed  // what it has, where somebody judges
 }
 
 // framing is what cuts the stream.
@@ -80,7 +81,7 @@ func (s *stream) Close() ([]byte, error) {
 	err := s.read(e)
 	switch {
 	case err == nil:
-		s.open = len(e.Raw) > 0 && !whole && len(s.queue) == 0
+		s.open = len(e.Raw) > 0 && !whole && (!e.Fires() || len(s.queue) == 0)
 	case !whole:
 		err = nil
 	}
@@ -103,7 +104,7 @@ func (s *stream) passed(err error) ([]byte, error) {
 
 // Cut ends the stream behind what has passed.
 func (s *stream) Cut(r filters.Refusal) []byte {
-	end := s.dialect.CutEvent(r)
+	end := s.dialect.CutEvent(r, &s.client)
 	if s.open {
 		return append([]byte("\n\n"), end...)
 	}
@@ -141,10 +142,17 @@ func (s *stream) read(raw sse.Event) error {
 	if err := s.gate.take(e); err != nil {
 		return err
 	}
+	err := s.decided(e)
+	s.client.Over = s.client.Over || err == nil && s.gate.ended && len(s.queue) == 0
+	return err
+}
+
+// decided passes an event, or lets it wait for the decision about it and about those before it.
+func (s *stream) decided(e *Event) error {
 	if len(s.queue) == 0 && s.gate.ready(e) {
 		return s.pass(e)
 	}
-	if s.waiting += len(raw.Raw) + perQueued; s.waiting+s.gate.held > MaxHeld {
+	if s.waiting += len(e.Raw) + perQueued; s.waiting+s.gate.held > MaxHeld {
 		return tooMuch()
 	}
 	s.out.copying()
@@ -178,6 +186,7 @@ func (s *stream) pass(e *Event) error {
 	if n, ok := s.dialect.(Following); ok && n.Passes(e) {
 		changed = true
 	}
+	s.client.note(e)
 	if changed {
 		s.out.copying()
 		s.out.own = s.dialect.WriteEvent(s.out.own, e)

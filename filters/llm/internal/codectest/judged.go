@@ -22,6 +22,8 @@ type verdict func(j *judge, b *filters.Block) (filters.Action, []*regexp.Regexp)
 // judge decides about answers by a fixed idea, and notes what it was asked.
 type judge struct {
 	about   verdict
+	ends    filters.Action // about the end of the answer
+	told    bool           // denied is told as a message of the model
 	outlook filters.Outlook
 	calls   int // asked about so far
 	asked   []string
@@ -54,7 +56,13 @@ func judges() map[string]func() *judge {
 	masks := func(*judge, *filters.Block) (filters.Action, []*regexp.Regexp) {
 		return filters.ActionRedact, []*regexp.Regexp{word}
 	}
+	told := func(about verdict, ends filters.Action, o filters.Outlook) func() *judge {
+		return func() *judge { return &judge{about: about, ends: ends, told: true, outlook: o} }
+	}
 	return map[string]func() *judge{
+		"texts are told":          told(text(filters.ActionDeny), filters.ActionAllow, filters.Outlook{Content: true}),
+		"held texts are told":     told(text(filters.ActionDeny), filters.ActionAllow, filters.Outlook{Hold: true, Content: true}),
+		"the end is told":         told(calls(filters.ActionDeny), filters.ActionDeny, filters.Outlook{}),
 		"nothing is denied":       of(calls(filters.ActionAllow), filters.Outlook{}),
 		"calls are denied":        of(calls(filters.ActionDeny), filters.Outlook{}),
 		"calls are quarantined":   of(calls(filters.ActionQuarantine), filters.Outlook{}),
@@ -78,14 +86,20 @@ func firstCall(j *judge, b *filters.Block) (filters.Action, []*regexp.Regexp) {
 }
 
 func (j *judge) Judge(_ *filters.Exchange, stage filters.AnswerStage, blocks []filters.Block) filters.Decision {
-	if len(blocks) == 0 {
-		j.asked = append(j.asked, map[filters.AnswerStage]string{filters.AnswerBegins: "begin", filters.AnswerEnds: "end"}[stage])
-		return filters.Decision{}
+	var action filters.Action
+	var masks []*regexp.Regexp
+	switch {
+	case stage == filters.AnswerBegins:
+		j.asked = append(j.asked, "begin")
+	case stage == filters.AnswerEnds:
+		j.asked = append(j.asked, "end")
+		action = j.ends
+	default:
+		b := &blocks[0]
+		j.asked = append(j.asked, fmt.Sprintf("%s %s %s %s %s %q", b.Origin, b.MediaType, b.Pointer, b.Name, b.CallID, b.Data.Bytes()))
+		action, masks = j.about(j, b)
 	}
-	b := &blocks[0]
-	action, masks := j.about(j, b)
-	j.asked = append(j.asked, fmt.Sprintf("%s %s %s %s %s %q", b.Origin, b.MediaType, b.Pointer, b.Name, b.CallID, b.Data.Bytes()))
-	d := filters.Decision{Action: action, Deciding: &filters.Verdict{Policy: "p", Rule: "r", Action: action, Reason: "No."}}
+	d := filters.Decision{Action: action, Deciding: &filters.Verdict{Policy: "p", Rule: "r", Action: action, Reason: "No.", Message: j.told}}
 	if action == filters.ActionRedact || action == filters.ActionQuarantine {
 		d.Treatments = []filters.Treatment{{Action: action, Masks: masks, Notice: d.Deciding.Notice()}}
 	}
@@ -123,6 +137,9 @@ func (s Suite) judged(t *testing.T) {
 					t.Fatalf("byte by byte: %s", diff)
 				}
 				broken := whole.Error != "" && (strings.HasPrefix(filepath.Base(file), "refused-") || filepath.Ext(file) == ".frames")
+				if whole.Told && s.Check != nil {
+					broken = s.Check(body) != nil // it came so
+				}
 				if s.Check != nil && whole.Passed != string(body) && !broken {
 					if err := s.Check([]byte(whole.Passed + whole.Cut)); err != nil {
 						t.Errorf("%v in what passed:\n%s", err, whole.Passed+whole.Cut)
@@ -148,18 +165,21 @@ type judgement struct {
 	Passed   string
 	Error    string
 	Cut      string // with an Error: what ends the answer
+	Told     bool   // as a message of the model
 	Response filters.Response
 }
 
 func (s Suite) under(t testing.TB, file, name string, chunks ...[]byte) judgement {
 	j, x := judges()[name](), s.open(t, file)
-	x.ID = "id"
+	x.ID, x.LLM = "id", &filters.LLM{Model: "m", Stream: true}
 	a, passed, r := follow(s.Codec, x, j, chunks...)
 	out := judgement{Asked: j.asked, Passed: string(passed), Response: a.Response}
 	if a.Error != nil {
 		out.Error = a.Error.Error()
 		if r != nil {
-			out.Cut = string(r.Cut(filters.Refusal{Kind: filters.RefusedByPolicy, Message: "No.", DecisionID: "id"}))
+			why := filters.AsRefusal(a.Error, x.ID)
+			out.Told = why.AsMessage && len(passed) > 0 // else it is a whole refusal
+			out.Cut = string(r.Cut(why))
 		}
 	}
 	return out
@@ -184,5 +204,9 @@ func (s Suite) describeJudged(b *strings.Builder, title string, j judgement, bod
 		fmt.Fprintf(b, "passed:\n%s\n", readable(filepath.Ext(file), []byte(j.Passed)))
 	default:
 		fmt.Fprintf(b, "passed: %s\n", passed)
+	}
+	if j.Told {
+		file, _, _ := strings.Cut(title, ":")
+		fmt.Fprintf(b, "told:\n%s\n", readable(filepath.Ext(file), []byte(j.Cut)))
 	}
 }

@@ -50,7 +50,7 @@ func (r *reading) ReadEvent(d *strictjson.Decoder, e *answer.Event) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	r.next, e.Number = f.sequence+1, f.sequence
+	r.next, e.Number, e.Taken = f.sequence+1, f.sequence, f.output+1
 	r.apply(f)
 	if e.Judged {
 		r.pieces(f, e)

@@ -58,6 +58,7 @@ type told struct {
 	next  int64
 	texts map[string]string // by the place: of a text's deltas, or of a call's
 	items map[int]any       // whole, by their index
+	last  any               // of them, as they ended
 }
 
 // check is a client that believes nothing: the numbers rise by one, an item has a beginning and an end, and what is said again is what was
@@ -72,6 +73,9 @@ func check(body []byte) error {
 	c := told{texts: map[string]string{}, items: map[int]any{}}
 	var events sse.Reader
 	for e := range events.Feed(body) {
+		if !e.Fires() {
+			continue
+		}
 		if err := c.event(e); err != nil {
 			return fmt.Errorf("%w at %s", err, e.Data)
 		}
@@ -115,10 +119,13 @@ func (c *told) event(e sse.Event) error {
 		if err := c.item(s.Output, s.Item); err != nil {
 			return err
 		}
-		c.items[s.Output] = s.Item
+		c.items[s.Output], c.last = s.Item, s.Item
 	case "response.completed", "response.incomplete":
 		if s.Response == nil {
 			return nil
+		}
+		if len(s.Response.Output) == 1 && reflect.DeepEqual(s.Response.Output[0], c.last) {
+			return nil // a refusal that is told alone
 		}
 		for i, item := range s.Response.Output {
 			if c.items[i] != nil && !reflect.DeepEqual(item, c.items[i]) {

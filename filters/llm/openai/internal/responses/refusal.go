@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"bartizan/filters"
+	"bartizan/filters/llm/internal/answer"
 	"bartizan/filters/llm/openai/internal/fault"
 )
 
@@ -15,7 +16,7 @@ func (Codec) Refuse(x *filters.Exchange, r filters.Refusal) filters.Reply {
 	case counts:
 		return fault.Reply(r)
 	case r.AsMessage && x.LLM != nil && x.LLM.Stream:
-		return reply("text/event-stream", r, s.streamed(r.Text()))
+		return reply("text/event-stream", r, s.streamed(r.Text(), &answer.Passed{}))
 	case r.AsMessage && x.LLM != nil:
 		return reply("application/json", r, []byte(s.whole(r.Text())))
 	case isCodex(x) && wantsStream(x) && code(r.Kind) == shown:
@@ -62,9 +63,13 @@ func reply(mediaType string, r filters.Refusal, body []byte) filters.Reply {
 	return filters.Reply{Status: 200, Headers: headers, Body: body}
 }
 
-// CutEvent ends a stream as the API ends one that fails.
-func (r *reading) CutEvent(why filters.Refusal) []byte {
-	s := speech{exchange: r.x, decision: why.DecisionID, id: r.id, next: r.passed + r.shift}
+// CutEvent ends a stream as the API ends one that fails, or with an item that says why. An item of the model's that has begun stays without an
+// end: clients keep those that have one. The response that is completed names the item that says why alone.
+func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
+	s := speech{exchange: r.x, decision: why.DecisionID, id: r.id, next: r.passed + r.shift, partly: p.Begun}
+	if p.Tells(why) {
+		return s.streamed(why.Text(), p)
+	}
 	s.fail(why)
 	return s.out
 }

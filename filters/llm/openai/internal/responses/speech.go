@@ -16,6 +16,7 @@ type speech struct {
 	decision string
 	id       string // of the response; empty: one that is named after the decision
 	next     int64  // sequence number
+	partly   bool   // it ends what a model has begun, whose cost is not known
 	out      []byte
 }
 
@@ -38,7 +39,7 @@ func (s *speech) response(status, output, failure string) string {
 	if s.exchange.LLM != nil {
 		model = s.exchange.LLM.Model
 	}
-	if status == "completed" {
+	if status == "completed" && !s.partly {
 		usage = `{"input_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens":0,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}`
 	}
 	return fmt.Sprintf(`{"id":%s,"object":"response","created_at":%d,"status":%q,"error":%s,"incomplete_details":null,"instructions":null,`+
@@ -61,11 +62,13 @@ func (s *speech) whole(text string) string {
 	return s.response("completed", message("msg_"+s.decision, "completed", outputText(text)), "")
 }
 
-// streamed are the events of whole.
-func (s *speech) streamed(text string) []byte {
-	s.event("response.created", `"response":`+s.response("in_progress", "", ""))
-	s.event("response.in_progress", `"response":`+s.response("in_progress", "", ""))
-	s.say(0, "msg_"+s.decision, text)
+// streamed are the events of whole, behind what has passed of a response of the model's.
+func (s *speech) streamed(text string, p *answer.Passed) []byte {
+	if !p.Begun {
+		s.event("response.created", `"response":`+s.response("in_progress", "", ""))
+		s.event("response.in_progress", `"response":`+s.response("in_progress", "", ""))
+	}
+	s.say(p.Next, "msg_"+s.decision, text)
 	s.event("response.completed", `"response":`+s.whole(text))
 	return s.out
 }
