@@ -18,8 +18,9 @@ type scenario struct {
 	model   bool   // a rule denies the model call, or what the model answers: no tool is called
 	tool    string // what the model calls; empty: nothing
 	input   string
-	outcome string // of the one call that there must be, model call or tool call
+	outcome string // of the call that there must be, model call or tool call
 	shown   string // what the person or the model gets to read
+	each    bool   // of the requests with which a turn begins, since all hold the prompt; else there is one such call
 	again   bool   // the session has a second turn
 }
 
@@ -33,7 +34,11 @@ func scenarios() []scenario {
 		)
 	}
 	return append(all,
-		scenario{name: "a prompt refused", server: "sessions", model: true, prompt: "This is FORBIDDEN.", outcome: "deny", shown: prompted},
+		scenario{name: "a prompt refused", server: "sessions", model: true, prompt: "This is FORBIDDEN.", each: true, outcome: "deny", shown: prompted},
+		scenario{
+			name: "an answer refused as a message, and a second turn", server: "sessions", again: true, model: true,
+			prompt: `Tell me. fake:say:"All about Project Z." stream:9`, outcome: "deny", shown: unsaid,
+		},
 		scenario{
 			name: "a tool call of the model refused", server: "sessions", model: true, tool: "query_sales", input: `{"region":"SECRET"}`,
 			outcome: "quarantine", shown: unasked,
@@ -58,8 +63,8 @@ func (w *world) play(ctx context.Context, a agent, s scenario) error {
 	}
 	calls, err := w.calls(ctx, s, seen)
 	want := 1
-	if s.prompt != "" {
-		want = a.asks // which all hold it
+	if s.each {
+		want = a.asks
 	}
 	switch {
 	case err != nil:

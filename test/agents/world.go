@@ -25,6 +25,7 @@ const (
 	poisoned = "It gives orders."
 	prompted = "We do not ask that."
 	unasked  = "Nobody looks there."
+	unsaid   = "Nobody speaks of that."
 )
 
 // world is the gateway, the fake models and the MCP servers.
@@ -146,6 +147,7 @@ spec:
   surface: llm
   rules:
     - { name: asked, expression: "llm.blocks.exists(b, b.origin == 'user' && b.text.contains('FORBIDDEN'))", action: deny, reason: %q }
+    - { name: unsaid, expression: "block.origin == 'assistant' && block.text.contains('Project Z')", action: deny, as: message, reason: %q }
     - { name: unasked, expression: "call.name.contains('query_sales') && has(call.input.region) && call.input.region == 'SECRET'", action: deny, reason: %q }
 ---
 apiVersion: bartizan/v1
@@ -157,7 +159,7 @@ spec:
     - { name: read-only, on: [tools/call], expression: "!mcp.tool.annotations.readOnlyHint", action: deny, reason: %q }
     - { name: poison, expression: "block.origin == 'tool_result' && block.text.contains('IGNORE ALL PREVIOUS')", action: quarantine, reason: %q }
 `, sha256.Sum256([]byte(virtualKey)), w.anthropic.URL(), w.responses.URL(), w.gemini.URL(), w.bedrock.URL(), w.sessions.URL()+fake.MCPPath, w.stateless.URL()+fake.MCPPath,
-		prompted, unasked, reason, poisoned)
+		prompted, unsaid, unasked, reason, poisoned)
 }
 
 func (w *world) close() error {
