@@ -112,7 +112,7 @@ type Request struct {
 
 // Identity is who calls, as far as it was verified. The zero value is nobody.
 type Identity struct {
-	Method string // how it was verified: "virtual_key", "jwt"; later "mtls"; empty for nobody
+	Method string // how it was verified: one of the IdentityBy…; empty for nobody
 	User   string
 	Groups []string
 	Key    string            // virtual_key: its name, never the key
@@ -120,6 +120,15 @@ type Identity struct {
 	Scopes []string          // jwt
 	Claims map[string]string // jwt: the claims that the Gateway lets rules read, as text
 }
+
+// How somebody was verified. A later way is an mTLS name.
+const (
+	IdentityByKey   = "virtual_key"
+	IdentityByToken = "jwt"
+)
+
+// IdentityMethods are all ways in which somebody is verified.
+func IdentityMethods() []string { return []string{IdentityByKey, IdentityByToken} }
 
 // Known tells whether anybody was verified.
 func (i Identity) Known() bool { return i.Method != "" }
@@ -168,6 +177,11 @@ const (
 	OriginToolDefinition Origin = "tool_definition"
 	OriginToolCall       Origin = "tool_call" // what a model asks a tool for: its arguments
 )
+
+// Origins are all origins.
+func Origins() []Origin {
+	return []Origin{OriginUser, OriginSystem, OriginAssistant, OriginToolResult, OriginDocument, OriginToolDefinition, OriginToolCall}
+}
 
 // Block is one piece of content of a body.
 type Block struct {
@@ -256,6 +270,14 @@ const (
 	DeclaresSchedule   = "schedule"       // what the provider will do later by itself
 	DeclaresExtraBody  = "extra_body"     // a free-form field that a server behind the provider reads
 )
+
+// DeclarationKinds are all kinds of declarations.
+func DeclarationKinds() []string {
+	return []string{
+		DeclaresServerTool, DeclaresMCPServer, DeclaresMCPToolset, DeclaresContainer, DeclaresSkill, DeclaresFallback,
+		DeclaresAdvisor, DeclaresHistory, DeclaresFile, DeclaresNetwork, DeclaresSchedule, DeclaresExtraBody,
+	}
+}
 
 // MCP is the decoded MCP message.
 type MCP struct {
@@ -373,8 +395,21 @@ type Response struct {
 
 // Message is the message of an MCP answer that is being judged.
 type Message struct {
-	Kind   string // "result", "error", "notification" or "request"; empty: none
+	Kind   string // one of the kinds below; empty: none
 	Method string // of a notification or a request of the server
+}
+
+// The kinds of messages of an MCP server.
+const (
+	MessageResult       = "result"
+	MessageError        = "error"
+	MessageNotification = "notification"
+	MessageRequest      = "request"
+)
+
+// MessageKinds are all kinds of messages of an MCP server.
+func MessageKinds() []string {
+	return []string{MessageResult, MessageError, MessageNotification, MessageRequest}
 }
 
 // ToolCall is a tool call in a model's answer. Arguments are kept as a digest only.
@@ -417,6 +452,9 @@ const (
 	CauseByArguments = "arguments" // the tool and the arguments are those of a call that a model made for the same identity
 	CauseUnknown     = "unknown"   // no such call was seen: no model asked, or it was too long ago, or its answer did not pass this gateway
 )
+
+// CauseMatches are all ways in which a tools/call is joined.
+func CauseMatches() []string { return []string{CauseByID, CauseByArguments, CauseUnknown} }
 
 // Cause is the tool call of a model that a tools/call carries out. Only calls that a model made for the same verified identity count.
 type Cause struct {

@@ -249,7 +249,7 @@ func (b *Bundle) addKeys(pb *bundlepb.Bundle) error {
 			return fmt.Errorf("virtual key %s: the same key as %s", k.GetName(), other.Key)
 		}
 		b.keys[digest] = filters.Identity{
-			Method: "virtual_key", User: k.GetUser(), Groups: k.GetGroups(), Key: k.GetName(),
+			Method: filters.IdentityByKey, User: k.GetUser(), Groups: k.GetGroups(), Key: k.GetName(),
 		}
 	}
 	return nil

@@ -28,9 +28,6 @@ type Entry struct {
 	Onward       []string // headers of the answer that name the address at which the caller goes on
 }
 
-// MethodToken is how somebody with a token was verified.
-const MethodToken = "jwt"
-
 // Token is what Envoy says of a token that the caller sent. Envoy has checked its signature, its issuer and its times.
 type Token struct {
 	Claims    map[string]*structpb.Value // nil: none was verified
@@ -70,7 +67,7 @@ func (b *Bundle) IdentifyToken(t Token, resource string) (filters.Identity, erro
 		return nobody, fmt.Errorf("this token does not say who you are: it has no claim %s", issuer.GetUser())
 	}
 	return filters.Identity{
-		Method: MethodToken, User: user, Issuer: issuer.GetName(),
+		Method: filters.IdentityByToken, User: user, Issuer: issuer.GetName(),
 		Groups: texts(find(t.Claims, issuer.GetGroups())), Scopes: scopes(t.Claims), Claims: others(t.Claims, issuer.GetClaims()),
 	}, nil
 }

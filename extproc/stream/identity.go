@@ -124,7 +124,7 @@ func challenge(at bundle.Entry, code string) string {
 // has none to put in.
 func lacking(who filters.Identity, in headers, at bundle.Entry) *filters.Refusal {
 	for _, scope := range at.Scopes {
-		if who.Method == bundle.MethodToken && !slices.Contains(who.Scopes, scope) {
+		if who.Method == filters.IdentityByToken && !slices.Contains(who.Scopes, scope) {
 			return &filters.Refusal{
 				Kind: filters.RefusedScope, Message: "your token lacks the scope " + scope, Challenge: challenge(at, "insufficient_scope"),
 			}

@@ -148,7 +148,7 @@ func address(text string) string {
 
 // scoped tells whether a caller with a token has the scopes that the server asks for.
 func (s *server) scoped(who filters.Identity) bool {
-	return who.Method != "jwt" || !slices.ContainsFunc(s.Scopes, func(scope string) bool { return !slices.Contains(who.Scopes, scope) })
+	return who.Method != filters.IdentityByToken || !slices.ContainsFunc(s.Scopes, func(scope string) bool { return !slices.Contains(who.Scopes, scope) })
 }
 
 // offer says why tools of a server must not be offered; nil: all that it has.

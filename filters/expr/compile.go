@@ -47,6 +47,9 @@ func (e *Env) CompileValue(source manifest.String) (*Program, *manifest.Error) {
 	if err := refuse(source, tree); err != nil {
 		return nil, err
 	}
+	if err := e.misspelt(source, tree); err != nil {
+		return nil, err
+	}
 	price, err := e.cel.EstimateCost(checked, sizes{e})
 	if err != nil {
 		return nil, source.Errorf("", "its cost cannot be estimated")
@@ -78,8 +81,7 @@ func refuse(source manifest.String, tree *ast.AST) *manifest.Error {
 	var first *manifest.Error
 	report := func(e ast.Expr, message, hint string) {
 		if first == nil {
-			at := tree.SourceInfo().GetStartLocation(e.ID())
-			first = &manifest.Error{Position: source.At(max(at.Line(), 1), max(at.Column(), 0)), Message: message, Hint: hint}
+			first = &manifest.Error{Position: place(source, tree, e), Message: message, Hint: hint}
 		}
 	}
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -100,6 +102,12 @@ func refuse(source manifest.String, tree *ast.AST) *manifest.Error {
 		}
 	}))
 	return first
+}
+
+// place is where a part of an expression begins in the file.
+func place(source manifest.String, tree *ast.AST, e ast.Expr) manifest.Position {
+	at := tree.SourceInfo().GetStartLocation(e.ID())
+	return source.At(max(at.Line(), 1), max(at.Column(), 0))
 }
 
 func comparesObjects(tree *ast.AST, call ast.CallExpr) bool {

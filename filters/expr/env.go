@@ -101,6 +101,9 @@ func (s *schema) types() []*objectType {
 	return []*objectType{s.identity, s.claimed, s.request, s.llm, s.tool, s.declaration, s.block, s.mcp, s.mcpTool, s.mcpCall, s.cause, s.annotations, s.response, s.answer, s.call}
 }
 
+// objectTypes are the types of all objects that an expression can name.
+func (e *Env) objectTypes() []*objectType { return append(e.schema.types(), e.variable) }
+
 // Declare returns an environment that knows variables.name besides: the value of p, evaluated at most once per exchange (or per block,
 // if it reads block), when an expression first reads it. Variables that are declared later may use it. The name must be a CEL identifier and new.
 func (e *Env) Declare(name string, p *Program) (*Env, error) {
@@ -111,6 +114,7 @@ func (e *Env) Declare(name string, p *Program) (*Env, error) {
 	next.variables = append(slices.Clip(e.variables), p)
 	at := len(e.variable.fields)
 	f := field{name: name, typ: p.out, size: sizeOf(p.out), get: func(o *object) ref.Val { return o.value.(*Activation).variable(at, p) }}
+	f.known = p.vocabulary()
 	return next.with(append(slices.Clip(e.variable.fields), f))
 }
 

@@ -127,7 +127,7 @@ func (e *Env) suggestField(message string) string {
 	word := ""
 	if m := undefinedField.FindStringSubmatch(message); m != nil {
 		word = m[1]
-		for _, t := range append(e.schema.types(), e.variable) {
+		for _, t := range e.objectTypes() {
 			for _, f := range t.fields {
 				known = append(known, f.name)
 			}

@@ -15,11 +15,13 @@ type field struct {
 	typ  *types.Type
 	size uint64 // characters of a string, entries of a list or map; 0 where size has no meaning
 	get  func(o *object) ref.Val
+
+	known *vocabulary // of a string, or of each of a list; nil: any text
 }
 
 // of makes a field that is read from a *T.
 func of[T any](name string, typ *types.Type, size uint64, get func(*T) ref.Val) field {
-	return field{name, typ, size, func(o *object) ref.Val { return get(o.value.(*T)) }}
+	return field{name: name, typ: typ, size: size, get: func(o *object) ref.Val { return get(o.value.(*T)) }}
 }
 
 // objectType is a declared type: what the checker knows of an object, and how its fields are read.

@@ -7,6 +7,8 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 
 	"bartizan/filters"
+	"bartizan/filters/llm"
+	"bartizan/filters/mcp"
 	"bartizan/filters/recall"
 	"bartizan/filters/scan"
 )
@@ -37,6 +39,13 @@ func text[T any](name string, size uint64, get func(*T) string) field {
 	return of(name, types.StringType, size, func(v *T) ref.Val { return types.String(get(v)) })
 }
 
+// oneOf is a text that can be nothing but one of these words, or empty where it is not set.
+func oneOf[T any](name string, words []string, get func(*T) string) field {
+	f := text(name, sizeName, get)
+	f.known = &vocabulary{name, words}
+	return f
+}
+
 func whole[T any](name string, get func(*T) int64) field {
 	return of(name, types.IntType, 0, func(v *T) ref.Val { return types.Int(get(v)) })
 }
@@ -54,7 +63,8 @@ func texts[T any](s *schema, name string, get func(*T) []string) field {
 }
 
 func listOf[T, F any](s *schema, name string, t *objectType, size uint64, get func(*T) []F) field {
-	return field{name, types.NewListType(t.celType), size, func(o *object) ref.Val { return newObjects(t, s.adapter, o.meter, get(o.value.(*T))) }}
+	read := func(o *object) ref.Val { return newObjects(t, s.adapter, o.meter, get(o.value.(*T))) }
+	return field{name: name, typ: types.NewListType(t.celType), size: size, get: read}
 }
 
 func newSchema(adapter types.Adapter) *schema {
@@ -67,7 +77,7 @@ func newSchema(adapter types.Adapter) *schema {
 		text("name", sizeName, func(t *filters.Tool) string { return t.Name }),
 		text("type", sizeName, func(t *filters.Tool) string { return t.Type }))
 	s.declaration = newObjectType("Declaration",
-		text("kind", sizeName, func(d *filters.Declaration) string { return d.Kind }),
+		oneOf("kind", filters.DeclarationKinds(), func(d *filters.Declaration) string { return d.Kind }),
 		text("name", sizeName, func(d *filters.Declaration) string { return d.Name }),
 		text("url", sizeLine, func(d *filters.Declaration) string { return d.URL }),
 		text("connector", sizeName, func(d *filters.Declaration) string { return d.Connector }),
@@ -87,6 +97,7 @@ func newSchema(adapter types.Adapter) *schema {
 	return s
 }
 
+// claimedType leaves class open, though it has words of ours: a client may say any other in its header.
 func claimedType() *objectType {
 	claim := func(name string, get func(*filters.Claimed) string) field { return text(name, sizeName, get) }
 	return newObjectType("Claimed",
@@ -111,7 +122,7 @@ func identityType(s *schema) *objectType {
 		text("user", sizeName, func(x *filters.Exchange) string { return x.Identity.User }),
 		texts(s, "groups", func(x *filters.Exchange) []string { return x.Identity.Groups }),
 		text("key", sizeName, func(x *filters.Exchange) string { return x.Identity.Key }),
-		text("method", sizeName, func(x *filters.Exchange) string { return x.Identity.Method }),
+		oneOf("method", filters.IdentityMethods(), func(x *filters.Exchange) string { return x.Identity.Method }),
 		text("issuer", sizeName, func(x *filters.Exchange) string { return x.Identity.Issuer }),
 		texts(s, "scopes", func(x *filters.Exchange) []string { return x.Identity.Scopes }),
 		of("claims", types.NewMapType(types.StringType, types.StringType), sizeFew, func(x *filters.Exchange) ref.Val {
@@ -141,14 +152,28 @@ func requestType(s *schema) *objectType {
 func blockType(s *schema) *objectType {
 	return newObjectType("Block",
 		text("role", sizeName, func(b *filters.Block) string { return b.Role }),
-		text("origin", sizeName, func(b *filters.Block) string { return string(b.Origin) }),
+		oneOf("origin", origins(), func(b *filters.Block) string { return string(b.Origin) }),
 		text("media_type", sizeName, func(b *filters.Block) string { return b.MediaType }),
 		text("name", sizeName, func(b *filters.Block) string { return b.Name }),
 		text("call_id", sizeName, func(b *filters.Block) string { return b.CallID }),
 		text("text", sizeText, func(b *filters.Block) string { return alias(b.Data.Bytes()) }),
 		whole("size", func(b *filters.Block) int64 { return int64(b.Data.Len()) }),
 		text("pointer", sizeLine, func(b *filters.Block) string { return b.Pointer }),
-		field{"findings", types.NewListType(types.StringType), sizeFew, s.findings})
+		findingsField(s))
+}
+
+func origins() []string {
+	var words []string
+	for _, o := range filters.Origins() {
+		words = append(words, string(o))
+	}
+	return words
+}
+
+func findingsField(s *schema) field {
+	return field{
+		name: "findings", typ: types.NewListType(types.StringType), size: sizeFew, get: s.findings, known: &vocabulary{"findings", scan.Kinds()},
+	}
 }
 
 // findings looks through a block for which that was not done before, and charges the evaluation for it.
@@ -176,8 +201,8 @@ func alias(data []byte) string {
 func llmType(s *schema) *objectType {
 	return newObjectType("LLM",
 		text("provider", sizeName, func(x *filters.Exchange) string { return x.LLM.Provider }),
-		text("dialect", sizeName, func(x *filters.Exchange) string { return x.LLM.Dialect }),
-		text("operation", sizeName, func(x *filters.Exchange) string { return x.LLM.Operation }),
+		oneOf("dialect", llm.Dialects(), func(x *filters.Exchange) string { return x.LLM.Dialect }),
+		oneOf("operation", llm.Operations(), func(x *filters.Exchange) string { return x.LLM.Operation }),
 		text("model", sizeName, func(x *filters.Exchange) string { return x.LLM.Model }),
 		texts(s, "models", func(x *filters.Exchange) []string { return x.LLM.Models }),
 		texts(s, "fields", func(x *filters.Exchange) []string { return x.LLM.Fields }),
@@ -202,7 +227,7 @@ func annotationsType() *objectType {
 
 func causeType() *objectType {
 	return newObjectType("Cause",
-		text("match", sizeName, func(c *filters.Cause) string { return c.Match }),
+		oneOf("match", filters.CauseMatches(), func(c *filters.Cause) string { return c.Match }),
 		text("id", sizeName, func(c *filters.Cause) string { return c.ID }),
 		text("decision", sizeName, func(c *filters.Cause) string { return c.Decision }),
 		text("provider", sizeName, func(c *filters.Cause) string { return c.Provider }),
@@ -211,10 +236,11 @@ func causeType() *objectType {
 		whole("uses", func(c *filters.Cause) int64 { return int64(c.Uses) }))
 }
 
+// mcpType: the codec refuses a method that is none of mcp.Methods before any rule is asked.
 func mcpType(s *schema) *objectType {
 	return newObjectType("MCP",
 		text("server", sizeName, func(x *filters.Exchange) string { return x.MCP.Server }),
-		text("method", sizeName, func(x *filters.Exchange) string { return x.MCP.Method }),
+		oneOf("method", mcp.Methods(), func(x *filters.Exchange) string { return x.MCP.Method }),
 		text("protocol_version", sizeName, func(x *filters.Exchange) string { return x.MCP.ProtocolVersion }),
 		text("session", sizeName, func(x *filters.Exchange) string { return x.MCP.Session }),
 		nested("tool", s.mcpTool, func(x *filters.Exchange) *filters.MCPTool { return &x.MCP.Tool }),
@@ -245,7 +271,7 @@ func responseType(s *schema) *objectType {
 		whole("status", func(m *message) int64 { return int64(m.Status) }),
 		text("media_type", sizeName, func(m *message) string { return m.MediaType }),
 		text("error", sizeName, func(m *message) string { return m.Error }),
-		text("kind", sizeName, func(m *message) string { return m.Message.Kind }),
+		oneOf("kind", filters.MessageKinds(), func(m *message) string { return m.Message.Kind }),
 		text("method", sizeName, func(m *message) string { return m.Message.Method }),
 		listOf(s, "blocks", s.block, sizeBlocks, func(m *message) []filters.Block { return m.blocks }))
 }

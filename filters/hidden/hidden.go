@@ -23,6 +23,11 @@ const (
 	ControlLetter = "control_character"
 )
 
+// Kinds are all kinds of findings.
+func Kinds() []string {
+	return []string{Tags, Selectors, ZeroWidth, Bidi, BlankLetter, Escape, ControlLetter}
+}
+
 // MaxFindings is how many findings are reported of one text; more say nothing more.
 const MaxFindings = 32
 

@@ -2,8 +2,13 @@ package hidden
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
 
 	"bartizan/filters"
 )
@@ -59,6 +64,20 @@ func TestEveryPlace(t *testing.T) {
 				t.Errorf("%q at %d: %v", bad, i, found)
 			}
 		}
+	}
+}
+
+// TestKinds: whatever character stands alone, in a word or in a row, what is found is one of Kinds; and each of them is found.
+func TestKinds(t *testing.T) {
+	found := map[string]bool{}
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		for _, f := range Find([]byte(string([]rune{r, ' ', 'a', r, 'b', ' ', r, r}))) {
+			found[f.Kind] = true
+		}
+	}
+	want := slices.Sorted(slices.Values(Kinds()))
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(found))); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -96,6 +96,15 @@ type compiled struct {
 	words, needed [][]byte
 }
 
+// Kinds are all kinds of findings.
+func Kinds() []string {
+	kinds := []string{Unscanned}
+	for _, r := range rules() {
+		kinds = append(kinds, r.kind)
+	}
+	return kinds
+}
+
 // all is compiled with the first text.
 var all = sync.OnceValue(func() []compiled {
 	var out []compiled

@@ -168,13 +168,13 @@ func (m *serverMessage) answersRequest() bool {
 func (m *serverMessage) kind() string {
 	switch {
 	case m.hasResult:
-		return "result"
+		return filters.MessageResult
 	case m.hasError:
-		return "error"
+		return filters.MessageError
 	case m.id != nil:
-		return "request"
+		return filters.MessageRequest
 	default:
-		return "notification"
+		return filters.MessageNotification
 	}
 }
 

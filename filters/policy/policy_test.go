@@ -70,6 +70,31 @@ func TestGood(t *testing.T) {
 	}
 }
 
+// TestReadme: the policies of the README, and the rules that it shows alone, compile on one of the surfaces.
+func TestReadme(t *testing.T) {
+	found := 0
+	for _, block := range strings.Split(string(read(t, "../../README.md")), "```yaml\n")[1:] {
+		text, _, _ := strings.Cut(block, "```")
+		const head = "apiVersion: bartizan/v1\nkind: Policy\nmetadata: { name: p }\nspec:\n  surface: "
+		switch {
+		case strings.Contains(text, "kind: Policy\n"):
+			mustLoad(t, text)
+		case strings.HasPrefix(text, "    - name: ") && strings.Contains(text, "expression:"):
+			_, _, llm := load("README.md", []byte(head+"llm\n  rules:\n"+text))
+			_, _, mcp := load("README.md", []byte(head+"mcp\n  rules:\n"+text))
+			if llm != nil && mcp != nil {
+				t.Errorf("%s%v\n%v", text, llm, mcp)
+			}
+		default:
+			continue
+		}
+		found++
+	}
+	if found < 4 {
+		t.Errorf("%d policies and rules only", found)
+	}
+}
+
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)

@@ -27,6 +27,33 @@ const MaxText = 1 << 20
 // Unscanned is the finding of a block of which more is text than was looked at.
 const Unscanned = "scan/unscanned"
 
+// detector is a package that looks through texts.
+type detector struct {
+	name  string
+	kinds func() []string // all that it can find
+	find  func(text []byte) []filters.Finding
+}
+
+func detectors() []detector {
+	return []detector{
+		{hidden.Detector, hidden.Kinds, hidden.Find},
+		{injection.Detector, injection.Kinds, injection.Find},
+		{secrets.Detector, secrets.Kinds, secrets.Find},
+	}
+}
+
+// Kinds returns all that [Findings] can say of a block, sorted, each once.
+func Kinds() []string {
+	kinds := []string{Unscanned}
+	for _, d := range detectors() {
+		for _, kind := range d.kinds() {
+			kinds = append(kinds, d.name+"/"+kind)
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
 // Findings returns what the detectors see in a block, as "detector/kind": sorted, each once.
 func Findings(b *filters.Block) []string {
 	text, ok := textOf(b)
@@ -38,9 +65,9 @@ func Findings(b *filters.Block) []string {
 		text = text[:MaxText]
 		kinds = append(kinds, Unscanned)
 	}
-	for _, find := range []func([]byte) []filters.Finding{hidden.Find, injection.Find, secrets.Find} {
-		for _, f := range find(text) {
-			if kind := f.Detector + "/" + f.Kind; !slices.Contains(kinds, kind) {
+	for _, d := range detectors() {
+		for _, f := range d.find(text) {
+			if kind := d.name + "/" + f.Kind; !slices.Contains(kinds, kind) {
 				kinds = append(kinds, kind)
 			}
 		}

@@ -88,6 +88,15 @@ var forms = []form{
 	newForm("private_key", "-----BEGIN", `[A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*`), // PEM (RFC 7468)
 }
 
+// Kinds are all kinds of findings.
+func Kinds() []string {
+	kinds := []string{Unscanned}
+	for _, f := range forms {
+		kinds = append(kinds, f.kind)
+	}
+	return kinds
+}
+
 // masks match a credential as a whole, or as their first group: the forms, and what is a credential by what stands before it.
 var masks = func() []*regexp.Regexp {
 	var all []*regexp.Regexp

@@ -131,9 +131,13 @@ func TestCheckBeforeCommit(t *testing.T) {
 		t.Errorf("check: %+v", r)
 	}
 	replaceIn(t, filepath.Join(dir, "policies", "policies", "tools.yaml"), "readOnlyHint", "readOnlyHnit")
+	replaceIn(t, filepath.Join(dir, "policies", "policies", "content.yaml"), "hidden/unicode_tags", "hidden/unicode_tag")
 	replaceIn(t, filepath.Join(dir, "policies", "gateway.yaml"), "port: 8080", "prot: 8080")
 	r := bartizan(t, dir, "check")
-	for _, want := range []string{"gateway.yaml:10:7: unknown field", "policies/tools.yaml:11:42: undefined field", "mistakes: 2"} {
+	for _, want := range []string{
+		"gateway.yaml:10:7: unknown field", "policies/tools.yaml:11:42: undefined field", "mistakes: 3",
+		`policies/content.yaml:12:115: findings has no such word: "hidden/unicode_tag" (did you mean "hidden/unicode_tags"?)`,
+	} {
 		if r.code != 3 || !strings.Contains(r.stderr, want) {
 			t.Errorf("check of broken files: %+v, want code 3 and %q", r, want)
 		}

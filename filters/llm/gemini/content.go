@@ -139,7 +139,7 @@ func (r *reader) file(member string, block filters.Block) {
 		n := len(r.Blocks)
 		if r.AddString("text/uri-list", block); len(r.Blocks) > n {
 			uri := string(r.Blocks[n].Data.Bytes())
-			r.Declare(filters.Declaration{Kind: "file", Name: uri, URL: uri, Pointer: r.Blocks[n].Pointer})
+			r.Declare(filters.Declaration{Kind: filters.DeclaresFile, Name: uri, URL: uri, Pointer: r.Blocks[n].Pointer})
 		}
 	}
 	if r.Kind() == '"' {

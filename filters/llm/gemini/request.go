@@ -53,7 +53,7 @@ func (r *reader) body() {
 		case "generationConfig":
 			r.config()
 		case "cachedContent": // turns before these, which lie at the provider
-			d := filters.Declaration{Kind: "history", Name: r.String()}
+			d := filters.Declaration{Kind: filters.DeclaresHistory, Name: r.String()}
 			d.Pointer = r.Pointer()
 			r.Declare(d)
 		case "title": // of a document to embed
@@ -114,7 +114,7 @@ func (r *reader) routing() {
 		case "manualMode":
 			r.routing()
 		case "modelName", "model":
-			d := filters.Declaration{Kind: "fallback_model", Name: r.String()}
+			d := filters.Declaration{Kind: filters.DeclaresFallback, Name: r.String()}
 			d.Pointer = r.Pointer()
 			r.Declare(d)
 		}

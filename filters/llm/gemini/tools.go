@@ -63,13 +63,13 @@ func (r *reader) provided(kind string) {
 		return
 	}
 	r.Tool(filters.Tool{Name: kind, Type: kind, Pointer: r.Pointer()})
-	r.Declare(filters.Declaration{Kind: "server_tool", Name: kind, Pointer: r.Pointer()})
+	r.Declare(filters.Declaration{Kind: filters.DeclaresServerTool, Name: kind, Pointer: r.Pointer()})
 }
 
 // mcpServer reads a server that the provider connects to by itself. The headers that it is to send, among them credentials, are left
 // where they are.
 func (r *reader) mcpServer() {
-	d := filters.Declaration{Kind: "mcp_server"}
+	d := filters.Declaration{Kind: filters.DeclaresMCPServer}
 	for name := range r.object() {
 		switch string(name) {
 		case "name":

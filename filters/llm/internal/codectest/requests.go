@@ -50,6 +50,9 @@ func (s Suite) requests(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			if err := unnamed(x); err != nil {
+				t.Error(err)
+			}
 			text, err := json.MarshalIndent(got, "", "  ")
 			if err != nil {
 				t.Fatal(err)
@@ -209,6 +212,24 @@ func inBase64(s string, data []byte) bool {
 	return err == nil && bytes.Equal(bytes.ToValidUTF8(got, []byte("?")), data)
 }
 
+// unnamed finds an origin or a kind of declaration that no rule could name.
+func unnamed(x *filters.Exchange) error {
+	for _, b := range x.Blocks {
+		if !slices.Contains(filters.Origins(), b.Origin) {
+			return fmt.Errorf("origin %q of the block at %s", b.Origin, b.Pointer)
+		}
+	}
+	if x.LLM == nil {
+		return nil
+	}
+	for _, d := range x.LLM.Declarations {
+		if !slices.Contains(filters.DeclarationKinds(), d.Kind) {
+			return fmt.Errorf("kind %q of the declaration at %s", d.Kind, d.Pointer)
+		}
+	}
+	return nil
+}
+
 // FuzzRequest is the body of a fuzz target: whatever the bytes, the codec refuses or finds blocks that lie where it says, the same
 // whatever it has read before.
 func FuzzRequest(f *testing.F, codec filters.Codec) { Suite{Codec: codec}.FuzzRequest(f) }
@@ -235,12 +256,15 @@ func (s Suite) FuzzRequest(f *testing.F) {
 			t.Fatalf("accepted %q", body)
 		}
 		for _, b := range x.Blocks {
-			if b.Origin == "" || b.MediaType == "" && b.Data.Bytes() == nil {
+			if b.MediaType == "" && b.Data.Bytes() == nil {
 				t.Fatalf("incomplete block %+v", b)
 			}
 			if err := resolves(body, b); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if err := unnamed(x); err != nil {
+			t.Fatal(err)
 		}
 	})
 }
