@@ -136,7 +136,7 @@ func TestCheckBeforeCommit(t *testing.T) {
 	r := bartizan(t, dir, "check")
 	for _, want := range []string{
 		"gateway.yaml:10:7: unknown field", "policies/tools.yaml:11:42: undefined field", "mistakes: 3",
-		`policies/content.yaml:12:115: findings has no such word: "hidden/unicode_tag" (did you mean "hidden/unicode_tags"?)`,
+		`policies/content.yaml:12:112: findings has no such word: "hidden/unicode_tag" (did you mean "hidden/unicode_tags"?)`,
 	} {
 		if r.code != 3 || !strings.Contains(r.stderr, want) {
 			t.Errorf("check of broken files: %+v, want code 3 and %q", r, want)
