@@ -161,16 +161,17 @@ func TestUp(t *testing.T) {
 func TestUpCtrlC(t *testing.T) {
 	for _, c := range []struct {
 		signals []syscall.Signal
-		whole   bool // what runs comes to its end
+		takes   string // what runs
+		whole   bool   // it comes to its end
 		exit    string
 	}{
-		{[]syscall.Signal{syscall.SIGTERM, syscall.SIGINT}, true, "<nil>"},
-		{[]syscall.Signal{syscall.SIGINT, syscall.SIGINT}, false, "exit status 130"},
+		{[]syscall.Signal{syscall.SIGTERM, syscall.SIGINT}, "1s", true, "<nil>"},
+		{[]syscall.Signal{syscall.SIGINT, syscall.SIGINT}, "15s", false, "exit status 130"},
 	} {
 		g := up(t, map[string]string{"ANTHROPIC_API_KEY": "sk-ant-upstream", "OPENAI_API_KEY": "sk-openai-upstream"})
 		answered := make(chan bool, 1)
 		go func() {
-			status, _, err := g.say(t.Context(), g.URL+"/anthropic/v1/messages", "fake:slow-headers:1s")
+			status, _, err := g.say(t.Context(), g.URL+"/anthropic/v1/messages", "fake:slow-headers:"+c.takes)
 			answered <- err == nil && status == http.StatusOK
 		}()
 		for len(g.anthropic.Requests()) == 0 && t.Context().Err() == nil {
@@ -182,11 +183,26 @@ func TestUpCtrlC(t *testing.T) {
 			}
 			time.Sleep(5 * time.Millisecond) // the kernel may bring two signals in another order than they were sent
 		}
+		if !c.whole {
+			g.insist(syscall.SIGINT)
+		}
 		if whole := <-answered; whole != c.whole {
 			t.Errorf("%v: what ran came to its end: %t, want %t", c.signals, whole, c.whole)
 		}
 		if err := g.Close(); fmt.Sprint(err) != c.exit {
 			t.Errorf("%v: %v, want %s", c.signals, err, c.exit)
+		}
+	}
+}
+
+// insist sends a signal until the gateway has ended: of two that wait for a slow process, the kernel makes one.
+func (g *gateway) insist(s syscall.Signal) {
+	for tick := time.Tick(20 * time.Millisecond); ; {
+		select {
+		case <-g.Done():
+			return
+		case <-tick:
+			_ = g.Signal(s) // it may have ended meanwhile
 		}
 	}
 }
@@ -232,6 +248,16 @@ func TestUpWithoutCredential(t *testing.T) {
 	}
 }
 
+// awaited waits for what comes by itself.
+func awaited(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited 20 s for %s", what)
+		}
+	}
+}
+
 // TestUpTwice: a second gateway on the same state folder disturbs nothing.
 func TestUpTwice(t *testing.T) {
 	g := up(t, map[string]string{"ANTHROPIC_API_KEY": "sk-ant-upstream"})
@@ -239,9 +265,10 @@ func TestUpTwice(t *testing.T) {
 	if r.code != 1 || !strings.Contains(r.stderr, "a gateway runs with state folder "+g.State+" already") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("the second: %+v", r)
 	}
-	if out, code, err := g.Command(t.Context(), "status", "--state", g.State); err != nil || code != 0 || !strings.Contains(out, "live on 2 of 2 nodes") {
-		t.Errorf("the first: %d %s %v", code, out, err)
-	}
+	awaited(t, "the first on all nodes", func() bool {
+		out, code, err := g.Command(t.Context(), "status", "--state", g.State)
+		return err == nil && code == 0 && strings.Contains(out, "live on 2 of 2 nodes")
+	})
 	if code, body := g.ask(t, g.URL); code != http.StatusOK {
 		t.Errorf("the first: %d %s", code, body)
 	}
@@ -276,20 +303,19 @@ func TestUpAddressTaken(t *testing.T) {
 // TestUpListenerMoves: an edit that renames a listener and moves its port is in force without a restart.
 func TestUpListenerMoves(t *testing.T) {
 	g := up(t, map[string]string{"ANTHROPIC_API_KEY": "sk-ant-upstream"})
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := env.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := free.Addr().String()
-	free.Close()
 	_, port, _ := net.SplitHostPort(address)
 	commit := g.edit(t, "gateway.yaml", "- name: http\n      address: 127.0.0.1\n      port: 0", "- name: web\n      port: "+port)
 	if err := g.Live(t.Context(), commit); err != nil {
 		t.Fatal(err)
 	}
-	if code, body := g.ask(t, "http://"+address); code != http.StatusOK {
-		t.Errorf("on the new port: %d %s", code, body)
-	}
+	awaited(t, "an answer on the new port", func() bool {
+		code, _, err := g.say(t.Context(), "http://"+address+"/anthropic/v1/messages", "Hello")
+		return err == nil && code == http.StatusOK
+	})
 }
 
 // TestVerifyBroken: a record that no gateway chained is found, with exit code 4. Before the first record there is nothing to prove.

@@ -26,7 +26,7 @@ func TestMeasure(t *testing.T) {
 	p := quickPlan()
 	for _, s := range p.scenarios {
 		for i := range s.loads {
-			s.loads[i].duration = 200 * time.Millisecond
+			s.loads[i].duration = 500 * time.Millisecond // enough for one whole exchange of each
 		}
 	}
 	r, err := measure(t.Context(), binary, p, t.Output())
