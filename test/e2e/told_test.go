@@ -51,7 +51,8 @@ func TestToldInTheStream(t *testing.T) {
 	bedrock := faketest.Bedrock(t, fake.Options{Key: openAIKey})
 	policies := toldRules
 	for _, p := range []struct{ name, dialect, url, operations string }{
-		{"gpt", "openai", responses.URL(), "responses"}, {"bedrock", "bedrock", bedrock.URL(), "converse-stream"},
+		{"gpt", "openai", responses.URL(), "responses"},
+		{"bedrock", "bedrock", bedrock.URL(), "converse-stream"},
 		{"gemini", "gemini", vendor.URL(), "streamGenerateContent"},
 	} {
 		policies += fmt.Sprintf(`---

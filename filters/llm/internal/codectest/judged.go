@@ -88,10 +88,10 @@ func firstCall(j *judge, b *filters.Block) (filters.Action, []*regexp.Regexp) {
 func (j *judge) Judge(_ *filters.Exchange, stage filters.AnswerStage, blocks []filters.Block) filters.Decision {
 	var action filters.Action
 	var masks []*regexp.Regexp
-	switch {
-	case stage == filters.AnswerBegins:
+	switch stage {
+	case filters.AnswerBegins:
 		j.asked = append(j.asked, "begin")
-	case stage == filters.AnswerEnds:
+	case filters.AnswerEnds:
 		j.asked = append(j.asked, "end")
 		action = j.ends
 	default:
