@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bartizan/envoy/admin"
+	"bartizan/test/await"
 )
 
 // parentDir is the environment variable that makes this test binary a parent of an Envoy, to be killed.
@@ -91,7 +92,7 @@ func TestStartEndsAnOrphan(t *testing.T) {
 		if err != nil {
 			t.Errorf("the orphan ended with %v", err)
 		}
-	case <-time.After(patience):
+	case <-time.After(await.Patience):
 		t.Error("the orphan still runs")
 	}
 }
@@ -101,7 +102,7 @@ func waitAdmin(t *testing.T, c Config) {
 	t.Helper()
 	a := admin.New(c.AdminSocket())
 	defer a.Close()
-	until(t, "the admin interface", func() bool {
+	await.Until(t, "the admin interface", func() bool {
 		_, err := a.Do(t.Context(), http.MethodGet, "/stats?filter=none")
 		return err == nil
 	})
@@ -110,7 +111,7 @@ func waitAdmin(t *testing.T, c Config) {
 // waitGone waits until there is no process of that id, or only its remains that init has not collected.
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
-	until(t, fmt.Sprintf("the end of process %d", pid), func() bool {
+	await.Until(t, fmt.Sprintf("the end of process %d", pid), func() bool {
 		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
 	})

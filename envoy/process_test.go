@@ -12,12 +12,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bartizan/test/await"
 )
 
 // These tests run the real Envoy, found or installed as everywhere else.
-
-// patience is how long a test waits for what should come soon, on a machine that does other things as well.
-const patience = 30 * time.Second
 
 // shortDir is a directory whose path leaves room for socket names: t.TempDir's holds the test's name.
 func shortDir(t *testing.T) string {
@@ -79,7 +78,7 @@ func get(address, delay string) (status int, body string, err error) {
 // helloAddress waits until p serves, and returns where.
 func helloAddress(t *testing.T, p *Process) string {
 	t.Helper()
-	if err := ready(t, p, 1, patience); err != nil {
+	if err := ready(t, p, 1, await.Patience); err != nil {
 		t.Fatal(err)
 	}
 	listeners, err := p.Listeners(t.Context())
@@ -134,24 +133,10 @@ func checkPrivate(t *testing.T, p *Process) {
 
 func waitActive(t *testing.T, p *Process) {
 	t.Helper()
-	until(t, "the slow request to arrive", func() bool {
+	await.Until(t, "the slow request to arrive", func() bool {
 		n, err := p.admin.Active(t.Context())
 		return err == nil && n == 1
 	})
-}
-
-// until polls for what tells of itself in no other way.
-func until(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited %s for %s", patience, what)
-		}
-	}
 }
 
 func TestStopDoesNotWaitForEver(t *testing.T) {
@@ -182,7 +167,7 @@ func TestReadyNamesThePortThatIsTaken(t *testing.T) {
 	control := newControlServer(t, dir)
 	control.serve(t, "1", helloListener(t, "hello", uint32(taken.Addr().(*net.TCPAddr).Port)))
 	p := start(t, testConfig(dir))
-	until(t, "the control server to know", func() bool { return control.nack.Load() != nil })
+	await.Until(t, "the control server to know", func() bool { return control.nack.Load() != nil })
 	err = ready(t, p, 1, time.Second)
 	wantError(t, err, "0 of 1 listeners active")
 	wantError(t, err, "cannot bind '"+taken.Addr().String()+"': Address already in use")
@@ -248,7 +233,7 @@ func TestAStuckEnvoyIsKilled(t *testing.T) {
 	c.Binary = script(t, filepath.Join(t.TempDir(), "stuck"),
 		`[ "$1" = --version ] && { `+sayVersion+`; exit; }; trap "" TERM; env > `+seen+`.tmp; mv `+seen+`.tmp `+seen+`; while :; do sleep 0.1; done`)
 	p := start(t, c)
-	until(t, "the stuck Envoy to start", func() bool { return exists(seen) })
+	await.Until(t, "the stuck Envoy to start", func() bool { return exists(seen) })
 	if env, _ := os.ReadFile(seen); strings.Contains(string(env), "sesame") {
 		t.Error("Envoy sees a credential of ours")
 	}

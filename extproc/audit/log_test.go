@@ -23,6 +23,7 @@ import (
 	"bartizan/extproc/audit/tail"
 	"bartizan/extproc/audit/wal"
 	"bartizan/filters"
+	"bartizan/test/await"
 )
 
 func record(id string) *filters.Record {
@@ -160,11 +161,7 @@ func TestFullStreamPushesBack(t *testing.T) {
 	defer s.Shutdown()
 	l := mustOpen(t, Config{Conn: connect(t, s.GatewayURL()), Stream: stream.Config{MaxBytes: 32 << 10}})
 	appendAll(t, l, ids(1, 100), ModeStrict)
-	for deadline := time.Now().Add(20 * time.Second); value(t, l, "bartizan_audit_publish_errors_total", "") == 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no refusal is counted")
-		}
-	}
+	await.Until(t, "a refusal to be counted", func() bool { return value(t, l, "bartizan_audit_publish_errors_total", "") > 0 })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := l.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -241,12 +238,7 @@ func TestLostAck(t *testing.T) {
 
 func waitAcked(t *testing.T, l *Log, n uint64) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); l.wal.Stats().Cursor.Acked < n; {
-		if time.Now().After(deadline) {
-			t.Fatalf("acknowledged %d records, wanted %d", l.wal.Stats().Cursor.Acked, n)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	await.Until(t, fmt.Sprintf("%d records to be acknowledged", n), func() bool { return l.wal.Stats().Cursor.Acked >= n })
 }
 
 func TestNATSAwayAndBack(t *testing.T) {
@@ -426,11 +418,7 @@ func TestSlowDisk(t *testing.T) {
 func TestDurableIsSyncedSoon(t *testing.T) {
 	l := mustOpen(t, Config{MaxDelay: time.Millisecond})
 	appendAll(t, l, ids(1, 1), ModeDurable)
-	for deadline := time.Now().Add(20 * time.Second); l.wal.Stats().Synced < 1; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not synced")
-		}
-	}
+	await.Until(t, "the sync", func() bool { return l.wal.Stats().Synced >= 1 })
 }
 
 func TestConcurrentProducersOneChain(t *testing.T) {

@@ -4,8 +4,8 @@
 // It promises: an expression that compiles is of declared types (a misspelt field is an error with file, line and column), compares
 // a field of closed vocabulary with no word that it can never be, is free of side effects, gives the same answer for the same
 // exchange on every replica, and ends: its price is estimated when it compiles and counted while it runs, in steps and bytes and
-// never in time. A call is charged before it is made, so that none can take more than what is left. The functions are CEL's standard ones and its strings extension;
-// a golden file in the tests freezes their list. Maps iterate in the order of their keys.
+// never in time. A call is charged before it is made, so that none can take more than what is left. The functions are CEL's standard
+// ones and its strings extension; a golden file in the tests freezes their list. Maps iterate in the order of their keys.
 //
 // It does not decide: what a failed evaluation means for the exchange is the caller's failure policy (package policy).
 //

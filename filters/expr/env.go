@@ -113,8 +113,8 @@ func (e *Env) Declare(name string, p *Program) (*Env, error) {
 	next := *e
 	next.variables = append(slices.Clip(e.variables), p)
 	at := len(e.variable.fields)
-	f := field{name: name, typ: p.out, size: sizeOf(p.out), get: func(o *object) ref.Val { return o.value.(*Activation).variable(at, p) }}
-	f.known = p.vocabulary()
+	read := func(o *object) ref.Val { return o.value.(*Activation).variable(at, p) }
+	f := field{name: name, typ: p.out, size: sizeOf(p.out), get: read, known: p.vocabulary()}
 	return next.with(append(slices.Clip(e.variable.fields), f))
 }
 

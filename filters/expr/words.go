@@ -3,7 +3,6 @@ package expr
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -20,32 +19,13 @@ type vocabulary struct {
 
 func (v *vocabulary) has(word string) bool { return word == "" || slices.Contains(v.words, word) }
 
-// suggest is the hint of manifest.Suggest. Where there is none, since the words are many, it is about those of the same group, as in
-// tools/call, and those that end alike.
-func (v *vocabulary) suggest(word string) string {
-	if hint := manifest.Suggest(word, v.words); hint != "" {
-		return hint
-	}
-	group, last := parts(word)
-	return manifest.Suggest(word, slices.DeleteFunc(slices.Clone(v.words), func(known string) bool {
-		knownGroup, knownLast := parts(known)
-		return knownGroup == "" || knownGroup != group && knownLast != last
-	}))
-}
-
-// parts are the group of a word, which may be empty, and the rest.
-func parts(word string) (group, last string) {
-	at := strings.LastIndexAny(word, "/.") + 1
-	return word[:at], word[at:]
-}
-
 // misspelt finds the first literal that is compared, by ==, != or in, with a field that can never be it.
 func (e *Env) misspelt(source manifest.String, tree *ast.AST) *manifest.Error {
 	var first *manifest.Error
 	speller{env: e, tree: tree, report: func(literal ast.Expr, word string, known *vocabulary) {
 		if first == nil {
 			first = &manifest.Error{
-				Position: place(source, tree, literal), Text: word, Message: known.field + " has no such word", Hint: known.suggest(word),
+				Position: place(source, tree, literal), Text: word, Message: known.field + " has no such word", Hint: manifest.Suggest(word, known.words),
 			}
 		}
 	}}.visit(tree.Expr())
@@ -82,13 +62,13 @@ func (s speller) visit(e ast.Expr) {
 	}
 }
 
-// within is the speller for the body of a macro, whose variable is each of the range.
+// within is the speller for the body of a macro, whose variable is each of the range. A second one hides what had its name.
 func (s speller) within(c ast.ComprehensionExpr) speller {
 	bound := maps.Clone(s.bound)
 	if bound == nil {
 		bound = map[string]*vocabulary{}
 	}
-	bound[c.IterVar()] = s.of(c.IterRange())
+	bound[c.IterVar()], bound[c.IterVar2()] = s.of(c.IterRange()), nil
 	s.bound = bound
 	return s
 }

@@ -74,8 +74,8 @@ func TestMisspeltOfServers(t *testing.T) {
 	env := newEnv(t, filters.SurfaceMCP)
 	for text, want := range map[string]string{
 		"mcp.method == 'tools/cal'":             `19: method has no such word: "tools/cal" (did you mean "tools/call"?)`,
-		"mcp.method == 'tools/execute'":         `19: method has no such word: "tools/execute" (one of tools/call, tools/list)`,
-		"'unicode_tags' in block.findings":      `5: findings has no such word: "unicode_tags" (one of hidden/unicode_tags)`,
+		"mcp.method == 'tools/execute'":         `19: method has no such word: "tools/execute" (such as tools/call, tools/list)`,
+		"'unicode_tags' in block.findings":      `5: findings has no such word: "unicode_tags" (such as hidden/unicode_tags)`,
 		"mcp.call.cause.match == 'unknowns'":    `29: match has no such word: "unknowns" (did you mean "unknown"?)`,
 		"response.kind in ['result', 'answer']": `33: kind has no such word: "answer" (one of result, error, notification, request)`,
 	} {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -205,6 +206,22 @@ func TestSuggest(t *testing.T) {
 		"Name":      `did you mean "name"?`,
 		"nam":       `did you mean "name"?`,
 		"xylophone": "one of expression, action, severity, reason, name, on",
+	} {
+		if got := Suggest(word, known); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+}
+
+// TestSuggestAlike: of words that are too many to list, those are that share a part.
+func TestSuggestAlike(t *testing.T) {
+	known := []string{"chat.completions", "tools/call", "tools/list"}
+	for i := range maxSuggestions {
+		known = append(known, fmt.Sprintf("resources/%d", i), "other")
+	}
+	for word, want := range map[string]string{
+		"chat": "such as chat.completions", "tools/execute": "such as tools/call, tools/list", "resources/x": `did you mean "resources/0"?`,
+		"xylophone": "", "/.": "",
 	} {
 		if got := Suggest(word, known); got != want {
 			t.Errorf("%s: %s, want %s", word, got, want)

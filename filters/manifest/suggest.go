@@ -2,14 +2,18 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // maxSuggestLength bounds the quadratic comparison of [Suggest]; longer words are no typing mistakes.
 const maxSuggestLength = 64
 
-// Suggest returns the hint "did you mean X?" for the known word that is closest to word, or, when none is close, the list of known
-// words if it is short enough to read, else "".
+// maxSuggestions is how many words are read as a hint.
+const maxSuggestions = 12
+
+// Suggest returns the hint "did you mean X?" for the known word that is closest to word. When none is close, it is the list of known words if
+// that is short enough to read, or of those that share a part with word, as tools/call and tools/list do; else "".
 func Suggest(word string, known []string) string {
 	best, bestDistance := "", 1+max(1, len(word)/3)
 	for _, k := range known {
@@ -20,11 +24,23 @@ func Suggest(word string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) > 0 && len(known) <= 12:
+	case len(known) > 0 && len(known) <= maxSuggestions:
 		return "one of " + strings.Join(known, ", ")
-	default:
-		return ""
 	}
+	alike := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !sharePart(word, k) })
+	if len(alike) > 0 && len(alike) <= maxSuggestions {
+		return "such as " + strings.Join(alike, ", ")
+	}
+	return ""
+}
+
+// sharePart tells whether one of the names that a slash or a dot parts stands in both words.
+func sharePart(a, b string) bool {
+	parts := func(word string) []string {
+		return strings.FieldsFunc(word, func(r rune) bool { return r == '/' || r == '.' })
+	}
+	others := parts(b)
+	return slices.ContainsFunc(parts(a), func(part string) bool { return slices.Contains(others, part) })
 }
 
 // distance is the optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours.

@@ -19,6 +19,7 @@ import (
 
 	"bartizan/extproc/audit/natsd"
 	"bartizan/extproc/audit/tail"
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/test/fake"
 	"bartizan/xds/starter"
@@ -174,9 +175,7 @@ func TestUpCtrlC(t *testing.T) {
 			status, _, err := g.say(t.Context(), g.URL+"/anthropic/v1/messages", "fake:slow-headers:"+c.takes)
 			answered <- err == nil && status == http.StatusOK
 		}()
-		for len(g.anthropic.Requests()) == 0 && t.Context().Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
+		await.Until(t, "the request to arrive", func() bool { return len(g.anthropic.Requests()) > 0 })
 		for _, s := range c.signals {
 			if err := g.Signal(s); err != nil {
 				t.Fatal(err)
@@ -248,16 +247,6 @@ func TestUpWithoutCredential(t *testing.T) {
 	}
 }
 
-// awaited waits for what comes by itself.
-func awaited(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited 20 s for %s", what)
-		}
-	}
-}
-
 // TestUpTwice: a second gateway on the same state folder disturbs nothing.
 func TestUpTwice(t *testing.T) {
 	g := up(t, map[string]string{"ANTHROPIC_API_KEY": "sk-ant-upstream"})
@@ -265,7 +254,7 @@ func TestUpTwice(t *testing.T) {
 	if r.code != 1 || !strings.Contains(r.stderr, "a gateway runs with state folder "+g.State+" already") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("the second: %+v", r)
 	}
-	awaited(t, "the first on all nodes", func() bool {
+	await.Until(t, "the first on all nodes", func() bool {
 		out, code, err := g.Command(t.Context(), "status", "--state", g.State)
 		return err == nil && code == 0 && strings.Contains(out, "live on 2 of 2 nodes")
 	})
@@ -312,7 +301,7 @@ func TestUpListenerMoves(t *testing.T) {
 	if err := g.Live(t.Context(), commit); err != nil {
 		t.Fatal(err)
 	}
-	awaited(t, "an answer on the new port", func() bool {
+	await.Until(t, "an answer on the new port", func() bool {
 		code, _, err := g.say(t.Context(), "http://"+address+"/anthropic/v1/messages", "Hello")
 		return err == nil && code == http.StatusOK
 	})

@@ -15,6 +15,7 @@ import (
 
 	"bartizan/extproc/audit/chain"
 	"bartizan/extproc/audit/tail"
+	"bartizan/test/await"
 	"bartizan/test/env"
 )
 
@@ -74,7 +75,7 @@ func closings(all []tail.Event, names []string) map[string]int {
 // published waits until n records have arrived at NATS, and extproc knows it.
 func (w *world) published(t testing.TB, n int) {
 	t.Helper()
-	until(t, "records to be published", func() bool { return len(w.Records.All()) >= n && w.unacked(t) == 0 })
+	await.Until(t, "records to be published", func() bool { return len(w.Records.All()) >= n && w.unacked(t) == 0 })
 }
 
 // unacked counts the records that a SIGKILL could not take any more and that NATS has not acknowledged. In mode durable a record is up to
@@ -189,7 +190,7 @@ func TestRestartWithoutNATS(t *testing.T) {
 	w.published(t, 2)
 	w.StopNATS()
 	w.judges(t)
-	until(t, "records to be durable", func() bool { return w.unacked(t) == 2 })
+	await.Until(t, "records to be durable", func() bool { return w.unacked(t) == 2 })
 	w.Extproc.Kill()
 	if err := w.StartExtproc(t.Context()); err != nil {
 		t.Fatal(err)
@@ -296,7 +297,7 @@ func (w *world) loadAndKill(t *testing.T) {
 			}
 		})
 	}
-	until(t, "requests to be served", func() bool { return len(w.anthropic.Requests()) >= before+20 })
+	await.Until(t, "requests to be served", func() bool { return len(w.anthropic.Requests()) >= before+20 })
 	w.Extproc.Kill()
 	workers.Wait()
 	if ctx.Err() != nil {

@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/xds/status"
 )
@@ -85,11 +85,11 @@ func (c *containers) replica(t testing.TB, i int) status.Status {
 func TestControlServerReplicas(t *testing.T) {
 	c := startContainers(t, env.ContainersOptions{Replicas: 2})
 	c.serves(t, "at the beginning")
-	until(t, "the second replica to be ready", func() bool {
+	await.Until(t, "the second replica to be ready", func() bool {
 		code, _, err := c.pod.AskReplica(t.Context(), 1, "/readyz")
 		return err == nil && code == http.StatusOK
 	})
-	until(t, "both nodes on the first replica", func() bool { return len(c.replica(t, 0).Nodes) == 2 })
+	await.Until(t, "both nodes on the first replica", func() bool { return len(c.replica(t, 0).Nodes) == 2 })
 	one, two := c.replica(t, 0), c.replica(t, 1)
 	if one.Live == nil || two.Live == nil || one.Live.Version != two.Live.Version || one.Live.Commit != two.Live.Commit {
 		t.Fatalf("two replicas, two versions: %+v, %+v", one.Live, two.Live)
@@ -105,7 +105,7 @@ func TestControlServerReplicas(t *testing.T) {
 		}
 	}
 	c.pod.Replicas[0].Kill()
-	until(t, "both nodes on the second replica", func() bool { return len(c.replica(t, 1).Nodes) == 2 })
+	await.Until(t, "both nodes on the second replica", func() bool { return len(c.replica(t, 1).Nodes) == 2 })
 	c.serves(t, "with the second replica")
 	again, err := c.pod.Admin.Stats(t.Context(), `^listener_manager\.(lds\.update_success|listener_modified)$`)
 	if err != nil {
@@ -116,7 +116,7 @@ func TestControlServerReplicas(t *testing.T) {
 	}
 
 	commit := c.commit(t, map[string]string{"rules.yaml": strings.Replace(c.policies()["rules.yaml"], "claude-opus", "claude-sonnet", 1)})
-	until(t, "the commit to be in force", func() bool {
+	await.Until(t, "the commit to be in force", func() bool {
 		s := c.replica(t, 1)
 		return s.Live != nil && s.Live.Commit == commit && s.Live.Nodes == 2
 	})
@@ -137,16 +137,17 @@ func TestControlServerReplicas(t *testing.T) {
 // TestWrongRole: who has only the certificate of another role is served nothing, whatever it says that it is.
 func TestWrongRole(t *testing.T) {
 	c := startContainers(t, env.ContainersOptions{})
-	until(t, "both nodes", func() bool { return len(c.replica(t, 0).Nodes) == 2 })
+	await.Until(t, "both nodes", func() bool { return len(c.replica(t, 0).Nodes) == 2 })
 	if err := c.pod.Renew("envoy", "extproc.bartizan"); err != nil { // a certificate of the right authority, for the wrong role
 		t.Fatal(err)
 	}
 	c.pod.Service.Cut()
-	until(t, "the refusal", func() bool {
+	await.Until(t, "the refusal", func() bool {
 		return strings.Contains(c.pod.Envoy.Output(), "wants a certificate with the DNS name envoy.bartizan")
 	})
-	until(t, "the control server to forget Envoy", func() bool {
-		return !slices.ContainsFunc(c.replica(t, 0).Nodes, func(n status.Node) bool { return n.Class != "extproc" })
+	await.Until(t, "the control server to forget Envoy", func() bool {
+		nodes := c.replica(t, 0).Nodes
+		return len(nodes) == 0 || len(nodes) == 1 && nodes[0].Class == "extproc"
 	})
 	c.serves(t, "by the last configuration")
 }
@@ -198,7 +199,7 @@ func TestPodDrain(t *testing.T) {
 		code, text, err := c.pod.Probe(context.WithoutCancel(t.Context()), "/drain")
 		drained <- fmt.Sprintf("%d %s %v", code, strings.TrimSpace(text), err)
 	}()
-	until(t, "the gateway to say no", func() bool { code, _ := c.probe(t, "/gateway"); return code != http.StatusOK })
+	await.Until(t, "the gateway to say no", func() bool { code, _ := c.probe(t, "/gateway"); return code != http.StatusOK })
 	if code, text := c.probe(t, "/readyz"); code != http.StatusOK { // it must judge until Envoy is gone
 		t.Errorf("extproc: %d %s", code, text)
 	}
@@ -287,7 +288,7 @@ func TestPodRestart(t *testing.T) {
 		if err := c.pod.RestartExtproc(ctx); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "the gateway to be ready", func() bool { code, _ := c.probe(t, "/gateway"); return code == http.StatusOK })
+		await.Until(t, "the gateway to be ready", func() bool { code, _ := c.probe(t, "/gateway"); return code == http.StatusOK })
 	}
 	restart()
 	two := c.decision(t, call(t, c.messages(t, aliceKey, "claude-sonnet-5", `say:"hi"`, false)).decision())

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"bartizan/test/await"
 	"bartizan/test/env"
 )
 
@@ -115,7 +116,7 @@ func TestForge(t *testing.T) {
 	if code := tell("hook-s3cret"); code != http.StatusAccepted {
 		t.Errorf("the webhook: %d", code)
 	}
-	until(t, "the commit to be in force", inForce(commit))
+	await.Until(t, "the commit to be in force", inForce(commit))
 	t.Logf("in force %s after the forge told", time.Since(began).Round(time.Millisecond))
 	if got := c.statusOf(t, "claude-sonnet-5"); got != refusedModel {
 		t.Errorf("the new rule is not in force: %d", got)
@@ -128,9 +129,9 @@ func TestForge(t *testing.T) {
 	}
 	document := "apiVersion: bartizan/v1\nkind: VirtualKeys\nmetadata: { name: late }\nspec:\n  virtualKeys: [{ name: carol, sha256: %x, user: carol@example.com }]\n"
 	write(t, keys, map[string]string{"late.yaml": fmt.Sprintf(document, sha256.Sum256([]byte(newKey)))})
-	until(t, "the new key", func() bool { return ask() == http.StatusOK })
+	await.Until(t, "the new key", func() bool { return ask() == http.StatusOK })
 	write(t, keys, map[string]string{"late.yaml": fmt.Sprintf(document, sha256.Sum256([]byte(aliceKey)))})
-	until(t, "the mistake", func() bool {
+	await.Until(t, "the mistake", func() bool {
 		s := c.replica(t, 0)
 		return s.Rejected != nil && len(s.Rejected.Errors) == 1 && strings.HasPrefix(s.Rejected.Errors[0], keys+"/late.yaml:5:") &&
 			strings.Contains(s.Rejected.Errors[0], "second key with this hash")

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/test/fake"
 )
@@ -109,7 +110,7 @@ func (s *slow) rest() answer {
 // heard waits until extproc has answered for n streams' headers, as Envoy counts its messages.
 func (w *world) heard(t testing.TB, n uint64) {
 	t.Helper()
-	until(t, "extproc to answer", func() bool { return w.extprocMessages(t) >= n })
+	await.Until(t, "extproc to answer", func() bool { return w.extprocMessages(t) >= n })
 }
 
 // extprocMessages counts the answers that Envoy has had from extproc.

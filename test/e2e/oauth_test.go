@@ -22,6 +22,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
 	"bartizan/extproc/audit/tail"
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/test/fake"
 )
@@ -356,7 +357,7 @@ func (w *oauthWorld) modelsTakeTokens(t *testing.T) {
 // upstreamCredentials: each upstream sees the credential that its document names, and nothing of the caller's.
 func (w *oauthWorld) upstreamCredentials(t *testing.T) {
 	t.Run("client credentials", func(t *testing.T) {
-		until(t, "Envoy to have a token", func() bool { return w.listed(t, "client", "Bearer "+aliceKey).status == http.StatusOK })
+		await.Until(t, "Envoy to have a token", func() bool { return w.listed(t, "client", "Bearer "+aliceKey).status == http.StatusOK })
 		if a := w.listed(t, "client", "Bearer "+w.issuer.Sign(w.good("client", nil))); a.status != http.StatusOK {
 			t.Errorf("%d %s", a.status, a.body)
 		}
@@ -403,7 +404,7 @@ func TestKeyRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := "Bearer " + w.issuer.Sign(w.good("modern", nil))
-	until(t, "the new key to be believed", func() bool { return w.listed(t, "modern", fresh).status == http.StatusOK })
+	await.Until(t, "the new key to be believed", func() bool { return w.listed(t, "modern", fresh).status == http.StatusOK })
 	if a := w.listed(t, "modern", old); a.status != http.StatusUnauthorized {
 		t.Errorf("a token of the key that is gone: %d %s", a.status, a.body)
 	}
@@ -416,7 +417,7 @@ func TestIssuerAway(t *testing.T) {
 	later := w.issuer.Addr()
 	w.awaitLive(t, w.commit(t, map[string]string{"gateway.yaml": strings.Replace(w.gateway("2s"), "name: corp", "name: away", 1)}))
 
-	until(t, "the keys to be away", func() bool {
+	await.Until(t, "the keys to be away", func() bool {
 		return w.listed(t, "modern", "Bearer "+w.issuer.Sign(w.good("modern", nil))).status == http.StatusServiceUnavailable
 	})
 	a := w.listed(t, "modern", "Bearer "+w.issuer.Sign(w.good("modern", nil)))
@@ -434,7 +435,7 @@ func TestIssuerAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.issuer = again
-	until(t, "the issuer's tokens to be believed", func() bool {
+	await.Until(t, "the issuer's tokens to be believed", func() bool {
 		return w.listed(t, "modern", "Bearer "+w.issuer.Sign(w.good("modern", nil))).status == http.StatusOK
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bartizan/extproc/server"
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/test/fake"
 	"bartizan/test/fake/faketest"
@@ -155,24 +156,10 @@ func silenceInRequest(t *testing.T, w *world, p *fake.Processor) {
 			a, _ := watch(t, req, patience)
 			answers[i] <- a
 		}()
-		until(t, fmt.Sprint(phase, " to arrive"), func() bool { return p.Seen(phase) > seen })
+		await.Until(t, fmt.Sprint(phase, " to arrive"), func() bool { return p.Seen(phase) > seen })
 	}
 	for i := range phases {
 		w.unjudged(t, names[i], <-answers[i], http.StatusGatewayTimeout)
-	}
-}
-
-// until polls for what tells of itself in no other way.
-func until(t testing.TB, what string, so func() bool) {
-	t.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited %s for %s", patience, what)
-		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/xds/status"
 )
@@ -30,7 +31,7 @@ func (w *world) awaitLive(t testing.TB, commit string) {
 	if err := w.Live(ctx, commit); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "both nodes to be connected", func() bool {
+	await.Until(t, "both nodes to be connected", func() bool {
 		s, err := w.Status(ctx)
 		return err == nil && len(s.Nodes) == 2 && s.Live != nil && s.Live.Nodes == 2
 	})
@@ -39,7 +40,7 @@ func (w *world) awaitLive(t testing.TB, commit string) {
 // awaitRejected waits until a commit was found to have errors, and returns the status.
 func (w *world) awaitRejected(t testing.TB, commit string) (s status.Status) {
 	t.Helper()
-	until(t, "the commit to be rejected", func() bool {
+	await.Until(t, "the commit to be rejected", func() bool {
 		var err error
 		s, err = w.Status(t.Context())
 		return err == nil && s.Rejected != nil && s.Rejected.Commit == commit
@@ -139,7 +140,7 @@ func TestRollout(t *testing.T) {
 // listeners waits until Envoy serves on n listeners: it says yes to one before that.
 func (w *world) listeners(t testing.TB, n int) (addresses map[string]string) {
 	t.Helper()
-	until(t, "the listeners", func() bool {
+	await.Until(t, "the listeners", func() bool {
 		var err error
 		addresses, err = w.Envoy.Listeners(t.Context())
 		return err == nil && len(addresses) == n

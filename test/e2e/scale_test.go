@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/test/load/proc"
 )
@@ -195,12 +196,12 @@ func TestManyStreams(t *testing.T) {
 
 	close(c.leave)
 	c.left.Wait()
-	until(t, "all exchanges to end", func() bool { return w.inFlight(t) == 0 })
-	until(t, "all streams to end", func() bool {
+	await.Until(t, "all exchanges to end", func() bool { return w.inFlight(t) == 0 })
+	await.Until(t, "all streams to end", func() bool {
 		n, err := w.Metric(t.Context(), "bartizan_extproc_streams")
 		return err == nil && n == 0
 	})
-	until(t, "all records to come", func() bool { return len(w.Records.All()) >= streams+4 })
+	await.Until(t, "all records to come", func() bool { return len(w.Records.All()) >= streams+4 })
 	aborted := 0
 	for _, e := range w.Records.All() {
 		if e.Own().Outcome == "aborted" {
@@ -243,8 +244,8 @@ func TestClientsThatStopReading(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until(t, "all answers to begin", func() bool { return len(w.upstreamOf("stalled")) == stalled })
-	until(t, "all answers to stall", w.still(t))
+	await.Until(t, "all answers to begin", func() bool { return len(w.upstreamOf("stalled")) == stalled })
+	await.Until(t, "all answers to stall", w.still(t))
 	more := w.resident(t).less(before)
 	t.Logf("%d clients that read nothing of %d MiB each: Envoy +%d MiB, extproc +%d MiB", stalled, stalledBytes>>20, more.envoy>>20, more.extproc>>20)
 	if more.envoy > stalledEnvoy || more.extproc > stalledExtproc {

@@ -10,6 +10,7 @@ import (
 	"github.com/openai/openai-go/v3"
 	openaioption "github.com/openai/openai-go/v3/option"
 
+	"bartizan/test/await"
 	"bartizan/test/env"
 	"bartizan/test/session"
 )
@@ -42,7 +43,7 @@ spec:
 				if err := w.StartExtproc(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				until(t, "the restarted service to judge", func() bool {
+				await.Until(t, "the restarted service to judge", func() bool {
 					return call(t, w.messages(t, aliceKey, "claude-sonnet-5", `say:"hi"`, false)).status == http.StatusOK
 				})
 			}

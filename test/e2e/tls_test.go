@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bartizan/test/authority"
+	"bartizan/test/await"
 	"bartizan/test/env"
 )
 
@@ -33,7 +34,7 @@ func TestListenerTLS(t *testing.T) {
 	}
 	c.commit(t, edge(c.world, "{ name: http, port: 0 }, { name: https, port: 0, tls: { secret: edge } }"))
 	address := ""
-	until(t, "the listener", func() bool {
+	await.Until(t, "the listener", func() bool {
 		listeners, err := c.pod.Admin.Listeners(t.Context())
 		address = listeners["https"]
 		return err == nil && address != ""
@@ -80,7 +81,7 @@ func TestListenerTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the renewed certificate", func() bool { return shown(ask(client())) == second })
+	await.Until(t, "the renewed certificate", func() bool { return shown(ask(client())) == second })
 	var body strings.Builder
 	if _, err := io.Copy(&body, res.Body); err != nil || !strings.Contains(body.String(), "message_stop") || !strings.Contains(body.String(), "039 ") {
 		t.Errorf("what ran is not whole: %v %s", err, body.String())
@@ -94,8 +95,8 @@ func TestListenerTLS(t *testing.T) {
 	if code, text, err := c.pod.Probe(ctx, "/drain"); err != nil || code != http.StatusOK {
 		t.Errorf("drain: %d %s %v", code, text, err)
 	}
-	ask(running)                                                                         // its answer carries the GOAWAY
-	until(t, "another connection", func() bool { return shown(ask(running)) == second }) // as the client obeys it
+	ask(running)                                                                               // its answer carries the GOAWAY
+	await.Until(t, "another connection", func() bool { return shown(ask(running)) == second }) // as the client obeys it
 }
 
 // TestTrustedHops: behind proxies that it is told of, the gateway knows the client by what they say; otherwise by who connects, whatever

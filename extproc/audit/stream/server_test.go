@@ -15,6 +15,7 @@ import (
 
 	"bartizan/extproc/audit/stream"
 	"bartizan/test/authority"
+	"bartizan/test/await"
 )
 
 // text is a log that is read while it is written.
@@ -64,10 +65,10 @@ func TestServer(t *testing.T) {
 	nc, err := s.Connect(slog.New(slog.NewTextHandler(log, nil)))
 	must(t, err)
 	defer nc.Close()
-	eventually(t, func() bool { return strings.Contains(log.String(), "Authorization Violation") })
+	await.Until(t, "the refusal", func() bool { return strings.Contains(log.String(), "Authorization Violation") })
 	must(t, os.WriteFile(password, []byte("right\n"), 0o600))
-	eventually(t, nc.IsConnected)
-	eventually(t, func() bool { return strings.Contains(log.String(), "nats connected") })
+	await.Until(t, "the connection", nc.IsConnected)
+	await.Until(t, "the log of it", func() bool { return strings.Contains(log.String(), "nats connected") })
 	if out := log.String(); strings.Contains(out, "s3cret") || strings.Count(out, "records wait on disk") > 3 {
 		t.Errorf("log:\n%s", out)
 	}
@@ -77,7 +78,7 @@ func TestServer(t *testing.T) {
 	nc2, err := s.Connect(slog.New(slog.NewTextHandler(without, nil)))
 	must(t, err)
 	defer nc2.Close()
-	eventually(t, func() bool { return strings.Contains(without.String(), "records wait on disk") })
+	await.Until(t, "the warning", func() bool { return strings.Contains(without.String(), "records wait on disk") })
 	if nc2.IsConnected() {
 		t.Error("connected without a certificate")
 	}
@@ -105,18 +106,5 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-func eventually(t *testing.T, so func() bool) {
-	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("it never comes")
-		}
 	}
 }

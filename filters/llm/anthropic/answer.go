@@ -187,7 +187,7 @@ func (r *reading) apply(f *found) {
 
 // CutEvent ends a stream so that Claude Code shows the message after one try; an overloaded_error it would try four times.
 func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
-	if p.Tells(why) && r.x.LLM != nil {
+	if why.AsMessage {
 		return speech(r.x, why, p)
 	}
 	kind := "api_error"

@@ -171,7 +171,7 @@ func (r *reading) apply(f *found) {
 
 // CutEvent ends a stream.
 func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
-	if p.Tells(why) {
+	if why.AsMessage {
 		return speech(why, p)
 	}
 	return exception(why)

@@ -160,7 +160,7 @@ func (r *invoked) WriteEvent(dst []byte, e *answer.Event) []byte {
 
 // CutEvent ends a stream.
 func (r *invoked) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
-	if p.Tells(why) {
+	if why.AsMessage {
 		return chunks(nil, r.Dialect.CutEvent(why, p))
 	}
 	return exception(why)

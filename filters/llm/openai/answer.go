@@ -327,7 +327,7 @@ func (r *reading) apply(f *found) {
 
 // CutEvent ends a stream with an error, which the SDKs raise as an APIError with its message, and the event that ends all.
 func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
-	if p.Tells(why) && r.x.LLM != nil {
+	if why.AsMessage {
 		return speech(r.x, r.id, why, p)
 	}
 	return sse.Append(sse.Append(nil, "", r.CutBody(why)), "", []byte("[DONE]"))

@@ -20,7 +20,7 @@ type Dialect interface {
 	ReadBody(d *strictjson.Decoder, e *Event) error  // the whole of a JSON answer
 	WriteEvent(dst []byte, e *Event) []byte          // appends what passes in the place of an event, framing and all; it may be nothing
 	WriteBody(e *Event) []byte                       // what passes in the place of a JSON answer
-	CutEvent(r filters.Refusal, p *Passed) []byte    // what ends a stream: told as a message of the model, where r wants that and p lets it, or as an error
+	CutEvent(r filters.Refusal, p *Passed) []byte    // what ends a stream: an error, or with r.AsMessage a message of the model, behind what has passed
 	CutBody(r filters.Refusal) []byte                // what stands in the place of a JSON answer
 }
 
@@ -50,9 +50,10 @@ type Event struct {
 	Pieces []Piece // in the order of their places in Data
 	Quiet  bool    // it carries nothing, such as a ping, and may pass before others that are held
 	Number int64   // where the dialect numbers them
-	Taken  int64   // one behind the place in the output that it is about, where it says one
+	Taken  int64   // one behind the place in the output that it is about, where it says one; at most maxPlaces
 	Last   bool    // what is unfinished stays so: an error of the provider
 	over   bool    // there were more pieces than are judged
+	stops  bool    // why the answer stops is known with it
 }
 
 // Add adds what the event says of a part.

@@ -14,6 +14,7 @@ const (
 	MaxHeld   = 32 << 20 // bytes of events that wait, and of content that is to be judged
 	MaxParts  = 1 << 14  // of an answer; no list in one that dialects gather may be longer
 	perQueued = 512      // bytes that a waiting event takes beside its own
+	maxPlaces = 1 << 31  // in an output: clients count them in 32 bits
 )
 
 // gate asks the judge about the parts of one answer.
@@ -40,6 +41,9 @@ func newGate(x *filters.Exchange, judge filters.AnswerJudge) *gate {
 func (g *gate) take(e *Event) error {
 	if e.over {
 		return unjudged("", "it has more than "+strconv.Itoa(MaxParts)+" parts")
+	}
+	if e.Taken < 0 || e.Taken > maxPlaces {
+		return unjudged("", "a part of it has no place")
 	}
 	if len(e.Pieces) > 0 && !g.begun {
 		if err := g.stage(filters.AnswerBegins); err != nil {

@@ -12,24 +12,29 @@ import (
 	"bartizan/filters/strictjson"
 )
 
-// spoken is a dialect of a few words: each event says one thing of one part.
-type spoken struct{ dialect }
+// spoken is a dialect of a few words: each event says one thing of one part, or why the answer stops.
+type spoken struct {
+	dialect
+	x *filters.Exchange
+}
 
 type said struct {
-	Part                     int64
+	Part, Place              int64
+	Stop                     string
 	Begin                    string // text, call, fixed
 	Say                      *string
 	End, Again, Ping, Failed bool
 }
 
-func (spoken) ReadEvent(d *strictjson.Decoder, e *Event) error {
+func (w spoken) ReadEvent(d *strictjson.Decoder, e *Event) error {
 	d.Skip()
 	var s said
 	if err := json.Unmarshal(e.Data, &s); err != nil {
 		return d.End()
 	}
-	e.Quiet, e.Last = s.Ping, s.Failed
-	if s.Ping || s.Failed {
+	e.Quiet, e.Last, e.Taken = s.Ping, s.Failed, s.Place
+	Replace(&w.x.Response.StopReason, s.Stop)
+	if s.Ping || s.Failed || s.Stop != "" {
 		return d.End()
 	}
 	p := Piece{Key: Key{Part: s.Part}, Close: s.End, Repeat: s.Again}
@@ -50,6 +55,11 @@ func (spoken) WriteEvent(dst []byte, e *Event) []byte {
 		dst = fmt.Appendf(dst, "%d %s|", p.Fate, p.Text)
 	}
 	return dst
+}
+
+// CutEvent says what a dialect goes by.
+func (spoken) CutEvent(why filters.Refusal, p *Passed) []byte {
+	return fmt.Appendf(nil, "as message: %t, begun: %t, open: %v, next: %d", why.AsMessage, p.Begun, p.Open(0), p.Next)
 }
 
 // watch is a judge that holds or masks by what it is given, denies what says "no" and masks what says "maybe".
@@ -75,8 +85,8 @@ func (w watch) Judge(_ *filters.Exchange, _ filters.AnswerStage, blocks []filter
 var maybe = regexp.MustCompile("maybe")
 
 func speak(o filters.Outlook) *stream {
-	x := &filters.Exchange{Response: filters.Response{Status: 200, MediaType: "text/event-stream"}}
-	r, _ := New(x, watch{o}, spoken{})
+	x := &filters.Exchange{LLM: &filters.LLM{}, Response: filters.Response{Status: 200, MediaType: "text/event-stream"}}
+	r, _ := New(x, watch{o}, spoken{x: x})
 	return r.(*stream)
 }
 
@@ -146,6 +156,55 @@ func TestGateRefuses(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+// TestCut: by what a denied stream is ended.
+func TestCut(t *testing.T) {
+	flows, masked := filters.Outlook{Content: true}, filters.Outlook{Content: true, Masks: []*regexp.Regexp{maybe}}
+	denied := `{"say":"no","end":true}`
+	for name, c := range map[string]struct {
+		outlook filters.Outlook
+		events  []string
+		want    string
+	}{
+		"nothing has passed": {filters.Outlook{Content: true, Hold: true}, []string{`{"begin":"text","place":1}`, denied}, "as message: true, begun: false, open: [], next: 0"},
+		"a text is open":     {flows, []string{`{"begin":"text","place":1}`, denied}, "as message: true, begun: true, open: [0], next: 1"},
+		"a text has ended": {
+			flows, []string{`{"part":3,"begin":"text","place":4}`, `{"part":3,"end":true}`, `{"begin":"text"}`, denied}, "as message: true, begun: true, open: [0], next: 4",
+		},
+		"it has stopped": {flows, []string{`{"begin":"text"}`, `{"stop":"end"}`, denied}, "as message: false, begun: true, open: [0], next: 0"},
+		"it has stopped, and more is held": {
+			masked,
+			[]string{`{"begin":"text","say":"may"}`, `{"stop":"end"}`, `{"part":1,"begin":"call"}`, `{"say":" or not"}`, denied},
+			"as message: false, begun: true, open: [0], next: 0",
+		},
+	} {
+		s := speak(c.outlook)
+		var err error
+		for _, e := range c.events {
+			_, err = s.Write([]byte("data: " + e + "\n\n"))
+		}
+		if err == nil {
+			t.Fatalf("%s: nothing is denied", name)
+		}
+		if got := string(s.Cut(filters.Refusal{AsMessage: true})); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	unread := speak(flows)
+	unread.x.LLM = nil
+	if got := string(unread.Cut(filters.Refusal{AsMessage: true})); !strings.HasPrefix(got, "as message: false") {
+		t.Errorf("where no request was read: %s", got)
+	}
+}
+
+// TestPlaces: what a provider says of places in the output must leave room for one more.
+func TestPlaces(t *testing.T) {
+	for _, place := range []string{"-1", "2147483649", "-9223372036854775808"} {
+		if _, err := speak(filters.Outlook{}).Write([]byte(`data: {"begin":"text","place":` + place + "}\n\n")); err == nil || !strings.Contains(err.Error(), "no place") {
+			t.Errorf("%s: error %v", place, err)
 		}
 	}
 }

@@ -3,26 +3,21 @@ package answer
 import (
 	"maps"
 	"slices"
-
-	"bartizan/filters"
 )
 
 // Passed is what the client has of a stream that is judged: what it takes to end the stream well. The zero value is a stream of which nothing
 // has passed.
 type Passed struct {
-	Begun bool  // an event that says something has passed,
-	Over  bool  // and the stop reason: nothing can be said any more
+	Begun bool  // an event that says something has passed
 	Next  int64 // the first place in the output that nothing has taken
 
+	over bool         // the stop reason has passed: nothing can be said any more
 	open map[Key]bool // by part that has begun: it has not ended
 }
 
-// Tells says whether the stream is to end with a message of the model that says why: where that is wanted, and the model's own has not ended.
-func (p *Passed) Tells(why filters.Refusal) bool { return why.AsMessage && !p.Over }
-
 // note adds an event.
 func (p *Passed) note(e *Event) {
-	p.Begun = true
+	p.Begun, p.over = true, p.over || e.stops
 	p.Next = max(p.Next, e.Taken)
 	for i := range e.Pieces {
 		piece := &e.Pieces[i]

@@ -102,8 +102,9 @@ func (s *stream) passed(err error) ([]byte, error) {
 	return out, err
 }
 
-// Cut ends the stream behind what has passed.
+// Cut ends the stream behind what has passed. There is no message to tell where no request was read, or the model's own has ended.
 func (s *stream) Cut(r filters.Refusal) []byte {
+	r.AsMessage = r.AsMessage && s.x.LLM != nil && !s.client.over
 	end := s.dialect.CutEvent(r, &s.client)
 	if s.open {
 		return append([]byte("\n\n"), end...)
@@ -142,13 +143,7 @@ func (s *stream) read(raw sse.Event) error {
 	if err := s.gate.take(e); err != nil {
 		return err
 	}
-	err := s.decided(e)
-	s.client.Over = s.client.Over || err == nil && s.gate.ended && len(s.queue) == 0
-	return err
-}
-
-// decided passes an event, or lets it wait for the decision about it and about those before it.
-func (s *stream) decided(e *Event) error {
+	e.stops = s.gate.ended
 	if len(s.queue) == 0 && s.gate.ready(e) {
 		return s.pass(e)
 	}

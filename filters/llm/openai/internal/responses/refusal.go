@@ -67,7 +67,7 @@ func reply(mediaType string, r filters.Refusal, body []byte) filters.Reply {
 // end: clients keep those that have one. The response that is completed names the item that says why alone.
 func (r *reading) CutEvent(why filters.Refusal, p *answer.Passed) []byte {
 	s := speech{exchange: r.x, decision: why.DecisionID, id: r.id, next: r.passed + r.shift, partly: p.Begun}
-	if p.Tells(why) {
+	if why.AsMessage {
 		return s.streamed(why.Text(), p)
 	}
 	s.fail(why)
